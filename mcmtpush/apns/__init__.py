@@ -1,0 +1,1 @@
+"""Apple's languages as bytes and tables, without I/O."""

@@ -1,0 +1,1 @@
+"""The configuration language: text to typed settings, without I/O."""

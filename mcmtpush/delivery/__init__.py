@@ -1,0 +1,1 @@
+"""Queue entries become attempts with outcomes."""

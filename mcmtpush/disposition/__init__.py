@@ -1,0 +1,1 @@
+"""What happens now to an attempted message."""

@@ -1,0 +1,1 @@
+"""One multi-channel MIME message: its container and its push part."""

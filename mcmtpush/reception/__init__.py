@@ -1,0 +1,1 @@
+"""Strangers' bytes become accepted messages."""

@@ -1,0 +1,1 @@
+"""The log an operator is owed, as data and then as text."""

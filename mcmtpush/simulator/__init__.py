@@ -1,0 +1,1 @@
+"""A pretend Apple, shipped to users."""

@@ -1,0 +1,1 @@
+"""The durable truth: what was acknowledged is on the disk."""

@@ -1,0 +1,228 @@
+"""What travels between the rooms.
+
+Frozen values travel; `Entry` and `Attempt` live and are counted in millions,
+hence slots and no validators.  `…_at` is seconds since the epoch (float),
+`…_seconds` a duration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from attrs import define, field, frozen
+
+
+class QueueKey(NamedTuple):
+    """Which queue: one per (binding, domain); the group goes with the binding."""
+
+    binding_group: str
+    binding: str
+    domain: str
+
+
+@frozen
+class PushPart:
+    """The Apple part of a multi-channel message, content checked, values not.
+
+    Attributes:
+        token: the device token as hexadecimal text exactly as injected (the
+            caller decides at delivery whether it is one), possibly empty.
+        payload: the JSON object, compact UTF-8.
+        return_path: where a failure notice goes; None means MAIL FROM.
+    """
+
+    token: str
+    payload: bytes
+    return_path: str | None = None
+
+
+@frozen
+class Message:
+    """All that is known of one accepted message for one recipient, bodies aside.
+
+    `domain` is the routing domain in lower case; `recipient` and `sender` are
+    full addresses as given in the envelope (`sender` may be empty).  `size` is
+    the number of bytes received.  `priority` is 0 or 1; 1 goes first.
+    """
+
+    id: str
+    batch_id: str
+    connection_id: str
+    received_at: float
+    sender: str
+    recipient: str
+    key: QueueKey
+    size: int
+    priority: int = 0
+    connection_context: Mapping[str, str] = field(factory=dict)
+    message_context: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class Submission:
+    """One SMTP transaction, accepted: one message per recipient, bodies shared.
+
+    Attributes:
+        messages: one for each recipient; never empty.
+        mail: the mail content, RFC 5322 with CRLF, never the MCMT container
+            (except under `mcmt_reception = passthru`, which changes nothing).
+        push: the Apple part, when there is one.
+    """
+
+    messages: tuple[Message, ...]
+    mail: bytes
+    push: PushPart | None
+
+
+@define(eq=False)
+class Entry:
+    """One queued message: the little that must be in memory, and what may be.
+
+    Attributes:
+        row: its row in the spool, which also orders entries by age.
+        received_at: when it was accepted.
+        next_attempt_at: not to be attempted before; 0 means at once.
+        attempts: attempts that were charged so far.
+        priority: 1 before 0.
+        message: None while it is only on the disk.
+        push: the Apple part; None while it is only on the disk (or if none).
+    """
+
+    row: int
+    received_at: float
+    next_attempt_at: float = 0.0
+    attempts: int = 0
+    priority: int = 0
+    message: Message | None = None
+    push: PushPart | None = None
+
+
+# -- outcomes of an attempt -------------------------------------------------------
+
+
+@frozen
+class Accepted:
+    """The service took it.
+
+    `proof` is "presumed" when nothing was heard within the response window and
+    "proven" when a later answer shows that it was processed.
+    """
+
+    proof: Literal["presumed", "proven"]
+
+
+@frozen
+class Refused:
+    """The service, or the check before sending, objected to this very message.
+
+    `status` is the legacy status code (0 to 255), `detail` its text.
+    """
+
+    status: int
+    detail: str
+
+
+@frozen
+class Discarded:
+    """Written behind a refused one: never processed, provably; costs no attempt."""
+
+
+@frozen
+class Undecided:
+    """Written, and the connection ended without a word about it."""
+
+
+@frozen
+class Expired:
+    """Not attempted or not again: too old.  `text` is the internal answer."""
+
+    text: str
+
+
+Outcome = Accepted | Refused | Discarded | Undecided | Expired
+
+
+@define(eq=False)
+class Attempt:
+    """One entry with what became of it, on its way to disposition.
+
+    Attributes:
+        entry: `entry.message` is resident.
+        outcome: what became of it.
+        transaction_id: the identifier sent to Apple; 0 when nothing was sent.
+        size: bytes on the wire; 0 when nothing was sent.
+        remote_ip: address of the peer, empty when there was none.
+    """
+
+    entry: Entry
+    outcome: Outcome
+    transaction_id: int = 0
+    size: int = 0
+    remote_ip: str = ""
+
+
+@frozen
+class Record:
+    """One line owed to the operator, before any format is applied.
+
+    Attributes:
+        kind: D delivered, T failed for now, P failed for good.
+        at: when, seconds since the epoch.
+        message: whom it is about.
+        token: the device token as injected.
+        transaction_id, size, remote_ip: as in `Attempt`.
+        status: the status code, None after a success or without an answer.
+        detail: its text.
+        proof: "presumed", "proven", or empty unless delivered.
+    """
+
+    kind: Literal["D", "T", "P"]
+    at: float
+    message: Message
+    token: str = ""
+    transaction_id: int = 0
+    size: int = 0
+    remote_ip: str = ""
+    status: int | None = None
+    detail: str = ""
+    proof: str = ""
+
+
+# -- message ids ------------------------------------------------------------------
+
+
+def format_message_id(counter: int, pid: int, seconds: int) -> str:
+    """The text form `CC/CC-PPPPP-SSSSSSSS` of a message, batch or connection id.
+
+    The counter (16 bits) as four and the slot (seconds, 32 bits) as eight
+    upper-case hexadecimal digits, both reversed; the pid (16 bits) as five
+    decimal digits.  The form is Momentum's.
+    """
+    digits = f"{counter & 0xFFFF:04X}"[::-1]
+    slot = f"{seconds & 0xFFFFFFFF:08X}"[::-1]
+    return f"{digits[:2]}/{digits[2:]}-{pid & 0xFFFF:05d}-{slot}"
+
+
+class MessageIds:
+    """Draws ids that never repeat in this process, whatever the clock does.
+
+    The slot never goes back, and moves on by itself should the counter come
+    round within one second.
+    """
+
+    def __init__(self, pid: int, counter: int = 0) -> None:
+        self._pid = pid
+        self._counter = counter & 0xFFFF
+        self._left = 0
+        self._slot = 0
+
+    def draw(self, now: float) -> str:
+        """The next id; `now` is seconds since the epoch."""
+        if int(now) > self._slot:
+            self._slot, self._left = int(now), 0x10000
+        elif self._left == 0:
+            self._slot, self._left = self._slot + 1, 0x10000
+        self._left -= 1
+        self._counter = (self._counter + 1) & 0xFFFF
+        return format_message_id(self._counter, self._pid, self._slot)
