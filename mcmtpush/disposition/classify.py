@@ -1,0 +1,79 @@
+"""What an outcome amounts to: one of six classes, and the answer behind it.
+
+Knows outcomes and status codes; what is done about a class is `decide`'s business.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from mcmtpush.apns.reasons import (
+    NO_ERROR,
+    UNKNOWN,
+    StatusClass,
+    classify_status,
+    status_text,
+)
+from mcmtpush.values import (
+    Accepted,
+    Discarded,
+    Expired,
+    Outcome,
+    Refused,
+    Undecided,
+)
+
+
+class OutcomeClass(Enum):
+    """What an outcome says about the message."""
+
+    ACCEPTED = "accepted"
+    PERMANENT = "refused for good"
+    TEMPORARY = "refused for now"
+    DISCARDED = "never processed"
+    UNDECIDED = "nobody knows"
+    EXPIRED = "not attempted"
+
+
+_BY_TYPE: Final = {
+    Accepted: OutcomeClass.ACCEPTED,
+    Discarded: OutcomeClass.DISCARDED,
+    Undecided: OutcomeClass.UNDECIDED,
+    Expired: OutcomeClass.EXPIRED,
+}
+
+CHARGED: Final = frozenset(
+    {OutcomeClass.ACCEPTED, OutcomeClass.PERMANENT, OutcomeClass.TEMPORARY}
+)
+"""The classes that count as an attempt: the service looked at the message."""
+
+UNANSWERED: Final = "Connection closed without an answer"
+
+
+def classify(outcome: Outcome) -> OutcomeClass:
+    """The class of an outcome.
+
+    A refusal with status 0 names no error and is still a refusal: it may pass.
+    """
+    if isinstance(outcome, Refused):
+        if classify_status(outcome.status) is StatusClass.PERMANENT:
+            return OutcomeClass.PERMANENT
+        return OutcomeClass.TEMPORARY
+    return _BY_TYPE[type(outcome)]
+
+
+def answer(outcome: Outcome) -> tuple[int | None, str]:
+    """The status code, None if there is none, and its text, as records show them.
+
+    A refusal never shows status 0, which would read as a success, but 255.
+    """
+    if isinstance(outcome, Refused):
+        if outcome.status == NO_ERROR:
+            return UNKNOWN, status_text(UNKNOWN)
+        return outcome.status, outcome.detail
+    if isinstance(outcome, Undecided):
+        return UNKNOWN, UNANSWERED
+    if isinstance(outcome, Expired):
+        return None, outcome.text
+    return None, ""

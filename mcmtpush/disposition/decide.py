@@ -1,0 +1,86 @@
+"""What becomes of a message after an attempt: a truth table, no effects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from mcmtpush.config.views import QueueSettings
+from mcmtpush.disposition.classify import OutcomeClass
+from mcmtpush.disposition.schedule import delay_before, retry_limit
+
+
+TOO_OLD: Final = "554 5.4.7 [internal] exceeded max time without delivery"
+TOO_OFTEN: Final = "554 5.4.7 [internal] exceeded max retries without delivery"
+
+
+@frozen
+class Done:
+    """It is delivered: record it and forget it."""
+
+
+@frozen
+class Fail:
+    """It is over: record it and forget it.
+
+    `text` is the internal reason; None means that the outcome's own says it.
+    """
+
+    text: str | None = None
+
+
+@frozen
+class Retry:
+    """Wait until `at` (seconds since the epoch)."""
+
+    at: float
+
+
+@frozen
+class Again:
+    """Put it back in its place: this was no attempt."""
+
+
+Decision = Done | Fail | Retry | Again
+
+_DONE: Final = Done()
+_AGAIN: Final = Again()
+_FIXED: Final[dict[OutcomeClass, Decision]] = {
+    OutcomeClass.ACCEPTED: _DONE,
+    OutcomeClass.PERMANENT: Fail(),
+    OutcomeClass.EXPIRED: Fail(),
+    OutcomeClass.DISCARDED: _AGAIN,
+}
+
+
+def decide(
+    kind: OutcomeClass,
+    *,
+    attempts: int,
+    received_at: float,
+    now: float,
+    settings: QueueSettings,
+) -> Decision:
+    """What to do; `attempts` are those charged, this one included if it counts."""
+    fixed = _FIXED.get(kind)
+    if fixed is not None:
+        return fixed
+    too_old = now - received_at >= settings.message_expiration_seconds
+    if kind is OutcomeClass.UNDECIDED:
+        return Fail(TOO_OLD) if too_old else _AGAIN
+    if settings.never_retry:
+        return Fail(TOO_OFTEN)
+    if too_old:
+        return Fail(TOO_OLD)
+    return _retry(attempts, now, settings)
+
+
+def _retry(attempts: int, now: float, settings: QueueSettings) -> Decision:
+    limit = retry_limit(settings)
+    if limit is not None and attempts > limit:
+        return Fail(TOO_OFTEN)
+    delay = delay_before(
+        attempts, settings.retry_interval_seconds, settings.max_retry_interval_seconds
+    )
+    return Retry(now + delay)
