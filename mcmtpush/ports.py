@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
-    from twisted.internet.interfaces import IDelayedCall
+    # Types only; a pure file knows no reactor.
+    from twisted.internet.defer import Deferred  # noqa: TID251
+    from twisted.internet.interfaces import IDelayedCall  # noqa: TID251
 
     from mcmtpush.values import (
         Attempt,
@@ -35,7 +36,11 @@ class Clock(Protocol):
         """Seconds on a clock that is only good for differences."""
 
     def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002 - Twisted's name
+        *args: object,
+        **kw: object,
     ) -> IDelayedCall:
         """Call once, `delay` seconds from now."""
 
@@ -46,7 +51,7 @@ class Dice(Protocol):
     def random(self) -> float:
         """A number in [0, 1)."""
 
-    def randrange(self, stop: int) -> int:
+    def randrange(self, stop: int, /) -> int:
         """An integer in [0, stop)."""
 
 

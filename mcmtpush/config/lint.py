@@ -1,0 +1,219 @@
+"""What is well written and still will not work: the checks behind `mcmtpush check`.
+
+Takes the tree that `config.merge` made and says, with its place, what a running
+gateway would stumble over.  An error keeps the program from starting, a warning
+does not.  The findings are listed in `docs/reference/command-line.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mcmtpush.config.addresses import same_listen
+from mcmtpush.config.credentials import Credentials
+from mcmtpush.config.finding import about, has_errors, in_order
+from mcmtpush.config.merge import read_configuration
+from mcmtpush.config.options import OPTIONS
+from mcmtpush.config.outbound import Case, cases, check_case
+from mcmtpush.config.scopes import Fallback, resolve
+from mcmtpush.config.settings import (
+    LISTENER,
+    Configuration,
+    mcmt_reception,
+    open_listens,
+)
+from mcmtpush.config.tree import Scope, Setting
+from mcmtpush.errors import ConfigError
+from mcmtpush.ports import Files
+
+
+FormatCheck = Callable[[str], list[str]]
+"""What is wrong with a record format; the language of formats belongs to records."""
+
+
+def load_configuration(
+    path: str,
+    files: Files,
+    now: float,
+    hostname: str = "localhost",
+    check_format: FormatCheck | None = None,
+) -> tuple[Configuration | None, list[ConfigError]]:
+    """Read and check the configuration at `path`.
+
+    Args:
+        path: the main file, as the user named it.
+        files: how files are read.
+        now: seconds since the epoch, for certificates that expire.
+        hostname: of this machine, where the configuration gives none.
+        check_format: judges the formats of every `apn_logger`.
+
+    Returns:
+        The configuration, or None if a finding is an error, and all findings of
+        all files in order.
+    """
+    root, findings = read_configuration(path, files)
+    findings += lint(root, files, now)
+    if check_format is not None:
+        findings += _check_formats(root, check_format)
+    findings = in_order(path, findings)
+    return None if has_errors(findings) else Configuration(root, hostname), findings
+
+
+def lint(root: Scope, files: Files, now: float) -> list[ConfigError]:
+    """Every finding about a tree; `now` is seconds since the epoch."""
+    deliveries = cases(root)
+    return [
+        *(finding for scope in _walk(root) for finding in _check_scope(scope)),
+        *(finding for case in deliveries for finding in check_case(case, deliveries)),
+        *_check_modules(root, deliveries),
+        *_check_listens(root, deliveries),
+        *_check_credentials(root, deliveries, Credentials.of(root, files, now)),
+    ]
+
+
+def _walk(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for child in scope.children:
+        yield from _walk(child)
+
+
+# -- one scope by itself ------------------------------------------------------------
+
+
+def _check_scope(scope: Scope) -> Iterator[ConfigError]:
+    for definitions in scope.settings.values():
+        setting = definitions[-1]
+        check = _SETTINGS.get(setting.option.name)
+        if check is not None:
+            yield from check(setting)
+
+
+def _check_method(setting: Setting) -> Iterator[ConfigError]:
+    if setting.value != "apn":
+        yield about(
+            setting,
+            f'delivery_method "{setting.value}" is not delivered by this version: '
+            "only apn is",
+            "warning",
+        )
+
+
+def _check_relay(setting: Setting) -> Iterator[ConfigError]:
+    if setting.value:
+        text = "open_relay lets everybody send through this gateway"
+        yield about(setting, text, "warning")
+
+
+def _check_context(setting: Setting) -> Iterator[ConfigError]:
+    word = (setting.value or {}).get("mcmt_reception")
+    choices = OPTIONS["mcmt_reception"].choices or ()
+    if word is not None and word.lower() not in choices:
+        known = ", ".join(choices)
+        yield about(setting, f'mcmt_reception = "{word}" is none of {known}')
+
+
+_SETTINGS: dict[str, Callable[[Setting], Iterator[ConfigError]]] = {
+    "delivery_method": _check_method,
+    "open_relay": _check_relay,
+    "context": _check_context,
+}
+
+
+# -- scopes together ----------------------------------------------------------------
+
+
+def _check_modules(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]:
+    if not any(root.of_kind("apn")):
+        for case in deliveries:
+            method = case.ask("delivery_method").setting
+            if case.is_push and method is not None:
+                yield about(method, 'delivery_method "apn" needs the stanza "apn {}"')
+        for logger in root.of_kind("apn_logger"):
+            text = 'apn_logger logs nothing without the stanza "apn {}"'
+            yield about(logger, text, "warning")
+    for simulator in root.of_kind("apns_simulator"):
+        if not any(simulator.of_kind("listen")):
+            text = 'apns_simulator has no listen, such as listen "127.0.0.1:2195" {}'
+            yield about(simulator, text, "warning")
+
+
+def _check_formats(root: Scope, check_format: FormatCheck) -> Iterator[ConfigError]:
+    for logger in root.of_kind("apn_logger"):
+        for name, definitions in logger.settings.items():
+            if name.endswith("_format"):
+                setting = definitions[-1]
+                for problem in check_format(setting.value):
+                    yield about(setting, f"{setting.option.name}: {problem}")
+
+
+def _check_listens(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]:
+    fallback = Fallback(root)
+    pushes = any(case.is_push for case in deliveries)
+    before: list[Scope] = []
+    for kind in (LISTENER, "apns_simulator"):
+        for listen in open_listens(root, kind):
+            name = listen.name or ""
+            for other in before:
+                if same_listen(name, other.name or ""):
+                    text = f'"{name}" is listened on already, see {other.place}'
+                    yield about(listen, text)
+            before.append(listen)
+            if kind == LISTENER:
+                yield from _check_listen(fallback, listen, pushes=pushes)
+
+
+def _check_listen(
+    fallback: Fallback, listen: Scope, *, pushes: bool
+) -> Iterator[ConfigError]:
+    chain = fallback.receiving(listen.name, None, LISTENER)
+    certificate = resolve(OPTIONS["tls_certificate"], chain)
+    use_ssl = resolve(OPTIONS["use_ssl"], chain)
+    if use_ssl.value and use_ssl.setting and certificate.value in {None, "none"}:
+        yield about(use_ssl.setting, "use_ssl needs tls_certificate and tls_key")
+    if pushes and not _takes_pushes(listen, chain):
+        setting = resolve(OPTIONS["mcmt_reception"], chain).setting
+        yield about(
+            setting or listen,
+            f'a push injected at "{listen.name}" is queued as ordinary mail and not '
+            'delivered (mcmt_reception is "passthru"): set it to "allow", or to '
+            '"reject" where no pushes come in',
+            "warning",
+        )
+
+
+def _takes_pushes(listen: Scope, chain: tuple[Scope, ...]) -> bool:
+    """Whether anything but `passthru` was chosen for some client of the listen."""
+    holders = [listen] if listen.parent is None else [listen, listen.parent]
+    peers = [peer for holder in holders for peer in holder.of_kind("peer")]
+    return any(
+        _reception_by(nearer) != "passthru"
+        for nearer in (chain, *((peer, *chain) for peer in peers))
+    )
+
+
+def _reception_by(chain: tuple[Scope, ...]) -> Any:
+    context = resolve(OPTIONS["context"], chain).value or {}
+    return mcmt_reception(resolve(OPTIONS["mcmt_reception"], chain).value, context)
+
+
+def _check_credentials(
+    root: Scope, deliveries: list[Case], credentials: Credentials
+) -> Iterator[ConfigError]:
+    for scope in _walk(root):
+        yield from credentials.check_files(scope)
+    for case in deliveries:
+        if case.is_push:
+            certificate, key = case.ask("tls_certificate"), case.ask("tls_key")
+            yield from credentials.check_pair(
+                certificate.setting, key.setting, complete=case.exact
+            )
+    fallback = Fallback(root)
+    for kind in (LISTENER, "apns_simulator"):
+        for listen in open_listens(root, kind):
+            chain = fallback.receiving(listen.name, None, kind)
+            yield from credentials.check_pair(
+                resolve(OPTIONS["tls_certificate"], chain).setting,
+                resolve(OPTIONS["tls_key"], chain).setting,
+                complete=True,
+            )

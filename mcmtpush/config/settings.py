@@ -1,0 +1,311 @@
+"""The configuration as the rest of the program is told it: complete, typed views.
+
+Turns look-ups (`config.scopes`) into the values of `config.views`, and keeps the
+results.  It trusts that the tree passed every check: what is wrong with a
+configuration is for `config.lint` to say, with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from mcmtpush.config.addresses import parse_listen, parse_route
+from mcmtpush.config.options import OPTIONS
+from mcmtpush.config.scopes import DEFAULT, Fallback, resolve
+from mcmtpush.config.tree import Scope
+from mcmtpush.config.units import in_seconds
+from mcmtpush.config.views import (
+    DeliverySettings,
+    ListenSettings,
+    LoggerSettings,
+    ProcessSettings,
+    QueueSettings,
+    ReceptionSettings,
+    Route,
+    SimulatorSettings,
+    TlsClientSettings,
+    TlsServerSettings,
+)
+from mcmtpush.values import QueueKey
+
+
+LISTENER = "esmtp_listener"
+"""The kind of listener that this version opens."""
+
+_MOST_KEPT = 16384
+"""Views of each kind that are kept: domains and clients come from strangers."""
+
+_AGGRESSIVENESS = {"normal": 0.3, "high": 0.75}
+
+_RECEPTION_SAME = (
+    "mcmt_push_only",
+    "banner_hostname",
+    "static_banner",
+    "received_hostname",
+    "listener_sessions",
+    "service_sessions",
+    "max_receptions_per_connection",
+    "max_recipients_per_connection",
+    "max_recipients_per_message",
+    "max_message_size",
+    "relay_for_sending_domains",
+    "open_relay",
+    "require_ehlo",
+    "allow_null_envelope_sender",
+    "allow_ip_literal",
+    "allow_trailing_whitespace_in_commands",
+    "rfc2822_missing_headers",
+    "rfc2822_lone_lf_in_headers",
+    "rfc2822_lone_lf_in_body",
+    "rfc2822_trace_headers",
+    "starttls_injection_policy",
+    "tls_verified_peer_can_relay",
+)
+"""Options whose view has their name and their value."""
+
+_LOGGER_SAME = (
+    "logfile",
+    "logmode",
+    "enabled",
+    "log_delivery",
+    "log_tempfail",
+    "log_permfail",
+    "log_delivery_format",
+    "log_tempfail_format",
+    "log_permfail_format",
+    "log_heartbeat_format",
+)
+
+Ask = Callable[[str], Any]
+"""Option name in, value out, within one chain of scopes."""
+
+
+class Configuration:
+    """One configuration that passed every check; it never changes.
+
+    Attributes:
+        root: the tree it was made from.
+        hostname: name of this machine, where `hostname` is not configured.
+    """
+
+    def __init__(self, root: Scope, hostname: str = "localhost") -> None:
+        self.root = root
+        self.hostname = hostname
+        self._fallback = Fallback(root)
+        keep = lru_cache(maxsize=_MOST_KEPT)
+        self._queue: Callable[[QueueKey], QueueSettings] = keep(self._make_queue)
+        self._delivery: Callable[[QueueKey], DeliverySettings] = keep(
+            self._make_delivery
+        )
+        self._reception: Callable[[str, str], ReceptionSettings] = keep(
+            self._make_reception
+        )
+        self._routing_key: Callable[[str], QueueKey] = keep(self._make_routing_key)
+        self._process: ProcessSettings | None = None
+
+    def process(self) -> ProcessSettings:
+        """What the process as a whole needs."""
+        if self._process is None:
+            self._process = self._make_process()
+        return self._process
+
+    def queue(self, key: QueueKey) -> QueueSettings:
+        """How one queue retries and gives up."""
+        return self._queue(key)
+
+    def delivery(self, key: QueueKey) -> DeliverySettings:
+        """How one queue reaches its gateway."""
+        return self._delivery(key)
+
+    def reception(self, listen_address: str, peer_ip: str) -> ReceptionSettings:
+        """What holds for a client of the listen that is named so in any spelling.
+
+        `peer_ip` is without port; it does not matter for a Unix socket.
+        """
+        return self._reception(listen_address, peer_ip)
+
+    def routing_key(self, domain: str) -> QueueKey:
+        """The queue of a recipient domain that nobody assigned elsewhere."""
+        return self._routing_key(domain)
+
+    # -- the sending chain --------------------------------------------------------
+
+    def _sending(self, key: QueueKey) -> Ask:
+        return _asking(self._fallback.sending(key))
+
+    def _make_routing_key(self, domain: str) -> QueueKey:
+        key = QueueKey(DEFAULT, DEFAULT, domain.lower())
+        gateway = self._sending(key)("gateway")
+        return key._replace(domain=gateway.lower()) if gateway else key
+
+    def _make_queue(self, key: QueueKey) -> QueueSettings:
+        ask = self._sending(key)
+        return QueueSettings(
+            delivery_method=ask("delivery_method"),
+            retry_interval_seconds=ask("retry_interval"),
+            max_retry_interval_seconds=ask("max_retry_interval"),
+            max_retries=ask("max_retries"),
+            message_expiration_seconds=ask("message_expiration"),
+            never_retry=ask("never_retry"),
+            never_attempt_expired_messages=ask("never_attempt_expired_messages"),
+            suspend_delivery=ask("suspend_delivery"),
+            max_resident_active_queue=ask("max_resident_active_queue"),
+        )
+
+    def _make_delivery(self, key: QueueKey) -> DeliverySettings:
+        ask = self._sending(key)
+        aggressiveness = ask("connection_allocation_aggressiveness")
+        return DeliverySettings(
+            delivery_method=ask("delivery_method"),
+            routes=read_routes(ask("routes")),
+            tls=_tls_client(ask),
+            bind_address=_unless(ask("bind_address"), "*"),
+            apn_expiry_seconds=ask("apn_expiry"),
+            response_timeout_seconds=in_seconds(
+                ask("delivery_response_timeout"), "milliseconds"
+            ),
+            idle_timeout_seconds=ask("idle_timeout"),
+            connect_timeout_seconds=ask("connect_timeout"),
+            max_outbound_connections=ask("max_outbound_connections"),
+            max_deliveries_per_connection=ask("max_deliveries_per_connection"),
+            connection_aggressiveness=_AGGRESSIVENESS[aggressiveness],
+        )
+
+    # -- the receiving chain ------------------------------------------------------
+
+    def _make_reception(self, listen: str, peer: str) -> ReceptionSettings:
+        ask = _asking(self._fallback.receiving(listen, peer, LISTENER))
+        context: Mapping[str, str] = ask("context") or {}
+        return ReceptionSettings(
+            mcmt_reception=mcmt_reception(ask("mcmt_reception"), context),
+            hostname=self.process().hostname,
+            idle_seconds=ask("idle_time"),
+            context=context,
+            smtp_extensions=ask("smtp_extensions") or (),
+            relay_hosts=ask("relay_hosts") or (),
+            relay_domains=ask("relay_domains") or (),
+            tls=_tls_server(ask),
+            **{name: ask(name) for name in _RECEPTION_SAME},
+        )
+
+    # -- the process --------------------------------------------------------------
+
+    def _make_process(self) -> ProcessSettings:
+        ask = _asking([self.root])
+        return ProcessSettings(
+            hostname=ask("hostname") or self.hostname,
+            spoolbase=ask("spoolbase"),
+            spool_mode=ask("spool_mode"),
+            force_fsync=ask("force_fsync"),
+            apn_enabled=any(is_on(scope) for scope in self.root.of_kind("apn")),
+            max_resident_messages=ask("max_resident_messages"),
+            server_max_outbound_connections=ask("server_max_outbound_connections"),
+            delayed_queue_scan_interval_seconds=ask("delayed_queue_scan_interval"),
+            listens=self._listens(),
+            loggers=tuple(map(_logger, self.root.of_kind("apn_logger"))),
+            simulator=self._simulator(),
+        )
+
+    def _listens(self) -> tuple[ListenSettings, ...]:
+        return tuple(
+            self._listen(scope, self._fallback.receiving(scope.name, None, LISTENER))
+            for scope in open_listens(self.root, LISTENER)
+        )
+
+    def _listen(self, scope: Scope, chain: Iterable[Scope]) -> ListenSettings:
+        ask = _asking(chain)
+        name = scope.name or ""
+        address = parse_listen(name)
+        return ListenSettings(
+            address=name,
+            host=address.host,
+            port=address.port,
+            path=address.path,
+            file_mode=ask("file_mode"),
+            backlog=ask("listen_backlog"),
+            disable_nagle_algorithm=ask("disable_nagle_algorithm"),
+        )
+
+    def _simulator(self) -> SimulatorSettings | None:
+        scopes = list(filter(is_on, self.root.of_kind("apns_simulator")))
+        if not scopes:
+            return None
+        ask = _asking(scopes)
+        return SimulatorSettings(
+            listens=tuple(
+                self._listen(listen, [listen, self.root])
+                for listen in open_listens(self.root, "apns_simulator")
+            ),
+            certificate=_unless(ask("tls_certificate"), "none"),
+            key=_unless(ask("tls_key"), "none"),
+            journal=ask("journal"),
+            script=ask("script"),
+        )
+
+
+def is_on(scope: Scope) -> bool:
+    """Whether a module, listener or listen is neither disabled nor switched off."""
+    ask = _asking([scope])
+    return bool(ask("enable") and ask("enabled"))
+
+
+def open_listens(root: Scope, kind: str) -> Iterator[Scope]:
+    """The listen stanzas of a kind of listener that are to be opened, in order."""
+    for listener in filter(is_on, root.of_kind(kind)):
+        yield from filter(is_on, listener.of_kind("listen"))
+
+
+def mcmt_reception(value: Any, context: Mapping[str, str]) -> Any:
+    """The connection context of this name beats the option."""
+    by_context = context.get("mcmt_reception", "").lower()
+    choices = OPTIONS["mcmt_reception"].choices or ()
+    return by_context if by_context in choices else value
+
+
+def read_routes(texts: Iterable[str] | None) -> tuple[Route, ...]:
+    """The routes most preferred first, those of equal preference in their order."""
+    routes = [parse_route(text, place) for place, text in enumerate(texts or ())]
+    return tuple(sorted(routes, key=lambda route: route.preference))
+
+
+def _asking(chain: Iterable[Scope]) -> Ask:
+    scopes = tuple(chain)
+    return lambda name: resolve(OPTIONS[name], scopes).value
+
+
+def _unless(value: str | None, word: str) -> str | None:
+    return None if value == word else value
+
+
+def _tls_client(ask: Ask) -> TlsClientSettings:
+    return TlsClientSettings(
+        certificate=_unless(ask("tls_certificate"), "none"),
+        key=_unless(ask("tls_key"), "none"),
+        ca=_unless(ask("tls_ca"), "none"),
+        verify=ask("tls_verify"),
+        ciphers=_unless(ask("tls_ciphers"), "DEFAULT"),
+        protocols=ask("tls_protocols"),
+    )
+
+
+def _tls_server(ask: Ask) -> TlsServerSettings:
+    return TlsServerSettings(
+        certificate=_unless(ask("tls_certificate"), "none"),
+        key=_unless(ask("tls_key"), "none"),
+        ciphers=_unless(ask("tls_ciphers"), "DEFAULT"),
+        protocols=ask("tls_protocols"),
+        client_ca=_unless(ask("tls_client_ca"), "none"),
+        verify_mode=ask("tls_verify_mode"),
+        use_ssl=ask("use_ssl"),
+    )
+
+
+def _logger(scope: Scope) -> LoggerSettings:
+    ask = _asking([scope])
+    return LoggerSettings(
+        name=scope.name or "",
+        heartbeat_seconds=ask("heartbeat"),
+        **{name: ask(name) for name in _LOGGER_SAME},
+    )

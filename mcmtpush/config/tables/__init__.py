@@ -1,0 +1,1 @@
+"""Every name the configuration language knows, as tables; see `config.options`."""

@@ -1,0 +1,365 @@
+"""The options of the way out: routing, retries, TLS, queues in memory.
+
+Every row is `name=(default, help)` below what its group shares.  The module
+knows no scope instances and reads nothing.
+"""
+
+from __future__ import annotations
+
+from mcmtpush.config.tables.declaration import (
+    BINDINGS,
+    DOMAIN,
+    GLOBAL,
+    HTTP,
+    RECEIVING,
+    SENDING,
+    Option,
+    rows,
+)
+
+
+_HOST = frozenset({"host"})
+_TLS = SENDING | HTTP | RECEIVING | {"ecstream_listener"}
+
+ROUTING: tuple[Option, ...] = (
+    *rows(
+        "choice",
+        SENDING,
+        used=True,
+        choices=("esmtp", "smtp", "lmtp", "ecstream", "apn", "gcm", "mm7"),
+        delivery_method=("esmtp", "How messages leave; apn is Apple push."),
+    ),
+    *rows(
+        "routes",
+        DOMAIN,
+        used=True,
+        routes=(None, "Gateways in order of preference, scheme://host?port=N."),
+    ),
+    *rows(
+        "string",
+        SENDING,
+        used=True,
+        gateway=(None, "Queue under this name instead of the recipient's domain."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "seconds",
+        used=True,
+        dynamic=False,
+        apn_expiry=(604800, "How long a notification stays valid at Apple."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "milliseconds",
+        used=True,
+        delivery_response_timeout=(
+            5000,
+            "Silence after which a notification counts as delivered.",
+        ),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "seconds",
+        used=True,
+        idle_timeout=(5, "How long an idle outbound connection is kept."),
+        connect_timeout=(300, "How long connecting may take."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "seconds",
+        connect_timeout_to_delay=(900, "Failing contact before a queue is delayed."),
+        ehlo_timeout=(300, "Wait for the answer to EHLO (SMTP)."),
+        mailfrom_timeout=(300, "Wait for the answer to MAIL FROM (SMTP)."),
+        rcptto_timeout=(300, "Wait for the answer to RCPT TO (SMTP)."),
+        body_timeout=(600, "Wait for the answer to the body (SMTP)."),
+        rset_timeout=(30, "Wait for the answer to RSET (SMTP)."),
+    ),
+    *rows(
+        "int",
+        SENDING | _HOST,
+        used=True,
+        max_outbound_connections=(32, "Connections of one queue; -1 is no limit."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        used=True,
+        max_deliveries_per_connection=(0, "Close after so many; 0 is no limit."),
+    ),
+    *rows(
+        "size",
+        BINDINGS | GLOBAL,
+        used=True,
+        server_max_outbound_connections=(20000, "Connections of all queues together."),
+    ),
+    *rows(
+        "choice",
+        SENDING,
+        used=True,
+        choices=("normal", "high"),
+        connection_allocation_aggressiveness=(
+            "normal",
+            "How fast connections grow with the queue.",
+        ),
+    ),
+    *rows(
+        "address",
+        BINDINGS | GLOBAL,
+        used=True,
+        dynamic=False,
+        bind_address=("*", "Source address of outbound connections."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
+        used=True,
+        suspend_delivery=(False, "Keep messages queued and attempt nothing."),
+    ),
+    *rows(
+        "int",
+        GLOBAL,
+        server_reserve_outbound_connections=(200, "Headroom of the reserve sweep."),
+    ),
+    *rows(
+        "int",
+        SENDING | _HOST,
+        scope_max_outbound_connections=(None, "Connections shared by a whole scope."),
+        cluster_scope_max_outbound_connections=(
+            None,
+            "Shared, cluster-wide.",
+        ),
+    ),
+    *rows(
+        "int",
+        DOMAIN | _HOST | {"binding"},
+        cluster_max_outbound_connections=(-1, "Connections of a queue, cluster-wide."),
+    ),
+    *rows(
+        "int",
+        BINDINGS | GLOBAL,
+        cluster_server_max_outbound_connections=(None, "All queues, cluster-wide."),
+    ),
+    *rows(
+        "throttle",
+        SENDING,
+        outbound_throttle_messages=(None, "Messages sent per second, or N per S."),
+        outbound_throttle_connections=(None, "Connections opened per second."),
+    ),
+    *rows(
+        "throttle",
+        DOMAIN | {"binding_group"},
+        cluster_outbound_throttle_messages=(None, "Messages, cluster-wide."),
+        cluster_outbound_throttle_connections=(None, "Connections, cluster-wide."),
+    ),
+    *rows(
+        "int",
+        DOMAIN,
+        mx_failures_to_delay=(
+            50,
+            "Failures everywhere before a queue is delayed.",
+        ),
+        dns_failures_to_purge=(10, "Lookup failures before a queue is failed."),
+        mx_failures_fallback_to_a=(3, "MX lookups before A records are used."),
+    ),
+    *rows(
+        "size",
+        DOMAIN,
+        "seconds",
+        host_failure_retry=(120, "Pause before a failed address is tried again."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
+        fully_resolve_before_smtp=(True, "Resolve every target before connecting."),
+        migrate_connections_between_sibling_domains=(
+            True,
+            "Hand idle connections to another domain.",
+        ),
+    ),
+    *rows(
+        "choice",
+        SENDING,
+        choices=("false", "true", "inline", "internal"),
+        blackhole=("false", "Refuse (inline) or swallow (internal) what is sent here."),
+    ),
+    *rows(
+        "choice",
+        GLOBAL,
+        choices=("normal", "suspended", "none"),
+        default_binding=("normal", "What happens to messages without a binding."),
+    ),
+    *rows(
+        "string",
+        SENDING,
+        ehlo_hostname=("__hostname__", "Name said in EHLO."),
+        http_host=(None, "Host header of HTTP deliveries."),
+        http_uri=(None, "Path of HTTP deliveries."),
+        http_basic_auth=(None, "user:password of HTTP deliveries."),
+        http_method=("POST", "Method of HTTP deliveries."),
+        http_version=("1.1", "Version of HTTP deliveries."),
+    ),
+    *rows(
+        "networks",
+        GLOBAL,
+        prohibited_hosts=(None, "Addresses that are never connected to."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        max_recipients_per_batch=(100, "Recipients of one outbound transaction."),
+    ),
+)
+
+RETRYING: tuple[Option, ...] = (
+    *rows(
+        "size",
+        SENDING,
+        "seconds",
+        used=True,
+        retry_interval=(1200, "Wait before the first retry; doubles each time."),
+        max_retry_interval=(43200, "Longest wait between two attempts."),
+        message_expiration=(86400, "Age at which a message is given up."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        used=True,
+        choices=("auto", "none"),
+        max_retries=("auto", "Retries before giving up: a number, auto or none."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
+        used=True,
+        never_retry=(False, "The first temporary failure is final."),
+        never_attempt_expired_messages=(False, "Fail expired messages unattempted."),
+    ),
+    *rows(
+        "size",
+        BINDINGS | GLOBAL,
+        "seconds",
+        delayed_binding_domain_fuzz=(0, "Spread of delayed queues' next attempts."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
+        generate_bounces=(True, "Notify the sender of a permanent failure."),
+        generate_delay_dsn=(False, "Notify the sender of a delay."),
+    ),
+    *rows(
+        "choice",
+        SENDING,
+        choices=("headers", "none", "all"),
+        bounces_inline_original=("headers", "How much of the original a bounce has."),
+    ),
+    *rows(
+        "string",
+        SENDING,
+        mailerdaemon=(None, "From address of bounces."),
+        mdn_failures_notify=(None, "Mailbox for bounces of null senders."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "seconds",
+        delay_dsn_retry_interval=(3600, "Wait before the first delay notice."),
+        delay_dsn_max_retry_interval=(43200, "Longest wait between delay notices."),
+    ),
+    *rows("bool", GLOBAL, async_bounce_rendering=(True, "Build bounces in a thread.")),
+    *rows("size", GLOBAL, soft_bounce_drain_rate=(100, "Soft bounces per turn.")),
+    *rows(
+        "choice",
+        DOMAIN,
+        choices=("pass", "blackhole"),
+        bounce_behavior=("pass", "What happens to incoming bounces."),
+    ),
+    *rows("regex", DOMAIN, bounce_pattern=(None, "Local parts that take bounces.")),
+    *rows("string", GLOBAL, bounce_suppress_list=(None, "Codes without a bounce.")),
+    *rows("size", GLOBAL, bounce_cache_size=(16384, "Entries of the bounce cache.")),
+    *rows("size", GLOBAL, "seconds", bounce_cache_ttl=(60, "Age of cached bounces.")),
+)
+
+TLS: tuple[Option, ...] = (
+    *rows(
+        "choice",
+        SENDING,
+        used=True,
+        choices=("no", "ifavailable", "required"),
+        tls=("no", "TLS outbound; apn uses TLS whatever this says."),
+    ),
+    *rows(
+        "path",
+        _TLS | {"apns_simulator"},
+        used=True,
+        tls_certificate=(None, "Certificate (PEM); none cancels an inherited one."),
+        tls_key=(None, "Key of the certificate (PEM), without a passphrase."),
+    ),
+    *rows(
+        "string",
+        _TLS,
+        used=True,
+        tls_ciphers=(None, "OpenSSL cipher list; unset is OpenSSL's own default."),
+        tls_protocols=("+ALL", "TLS versions, such as +ALL:-TLSv1.0:-TLSv1.1."),
+    ),
+    *rows(
+        "choice",
+        SENDING,
+        used=True,
+        choices=("no", "ca", "host"),
+        tls_verify=("no", "Verify the peer: not, its CA, or CA and host name."),
+    ),
+    *rows("path", SENDING, used=True, tls_ca=(None, "Trusted certificates (PEM).")),
+    *rows(
+        "bool",
+        SENDING,
+        tls_ifavailable_fallback=(True, "Go on in clear when TLS fails (SMTP)."),
+    ),
+)
+
+GCM: tuple[Option, ...] = (
+    *rows(
+        "string",
+        SENDING,
+        gcm_application_id=(None, "Application of Google notifications."),
+        gcm_authorization_token_id=(None, "Key of Google notifications."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
+        gcm_delay_while_idle=(False, "Wait until the device is active."),
+        gcm_dry_run=(False, "Test without delivering."),
+    ),
+    *rows("int", SENDING, "seconds", gcm_ttl=(-1, "Life of Google notifications.")),
+)
+
+MEMORY: tuple[Option, ...] = (
+    *rows(
+        "int",
+        SENDING,
+        used=True,
+        max_resident_active_queue=(250, "Messages of a queue in memory; -1 all."),
+    ),
+    *rows(
+        "size",
+        BINDINGS | GLOBAL,
+        used=True,
+        max_resident_messages=(32768, "Messages in memory in all; 0 is no limit."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        drop_body_after_trans_fail=(3, "Failures after which the body leaves memory."),
+    ),
+    *rows(
+        "regexes",
+        SENDING,
+        exclude_vctx_conn=(None, "Connection context that is not spooled."),
+        exclude_vctx_mess=(None, "Message context that is not spooled."),
+    ),
+)
+
+SENDING_TABLE = (*ROUTING, *RETRYING, *TLS, *GCM, *MEMORY)

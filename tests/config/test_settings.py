@@ -1,0 +1,337 @@
+"""Views: what the rooms are told of a configuration."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from mcmtpush.config.settings import Configuration, read_routes
+from mcmtpush.config.views import (
+    DeliverySettings,
+    ListenSettings,
+    LoggerSettings,
+    ProcessSettings,
+    QueueSettings,
+    ReceptionSettings,
+    Route,
+    SimulatorSettings,
+    TlsClientSettings,
+    TlsServerSettings,
+)
+from mcmtpush.values import QueueKey
+from tests.config.samples import SAMPLE, tree
+from tests.support.case import TestCase
+
+
+KEY = QueueKey("default", "default", "e.com")
+
+
+def configuration(text: str, hostname: str = "host.example.net") -> Configuration:
+    """A configuration given as text."""
+    return Configuration(tree(text), hostname)
+
+
+class QueueTests(TestCase):
+    """Queue and delivery settings."""
+
+    def test_defaults(self) -> None:
+        """An empty configuration gives what the views have by themselves."""
+        empty = configuration("")
+        self.assertEqual(empty.queue(KEY), QueueSettings())
+        self.assertEqual(empty.delivery(KEY), DeliverySettings())
+
+    def test_every_queue_setting(self) -> None:
+        """Each option arrives in its place."""
+        text = """
+        domain "e.com" {
+          delivery_method = "APN" retry_interval = 1 max_retry_interval = 2
+          max_retries = 3 message_expiration = 4 never_retry = on
+          never_attempt_expired_messages = yes suspend_delivery = 1
+          max_resident_active_queue = -1
+        }
+        """
+        self.assertEqual(
+            configuration(text).queue(KEY),
+            QueueSettings("apn", 1, 2, 3, 4, True, True, True, -1),
+        )
+
+    def test_words_of_max_retries(self) -> None:
+        """Auto and none stay words."""
+        for word in ("auto", "NONE"):
+            text = f"max_retries = {word}"
+            self.assertEqual(configuration(text).queue(KEY).max_retries, word.lower())
+
+    def test_every_delivery_setting(self) -> None:
+        """Each option arrives in its place, durations in seconds."""
+        text = """
+        bind_address = "192.0.2.7"
+        domain "e.com" {
+          delivery_method = apn
+          routes = ( "apn://b?port=2&pref=5" "apn://a?port=1" )
+          tls_certificate = /c tls_key = /k tls_ca = /ca tls_verify = host
+          tls_ciphers = "HIGH" tls_protocols = "+TLSv1.2"
+          apn_expiry = 60 delivery_response_timeout = 2500 idle_timeout = 30
+          connect_timeout = 20 max_outbound_connections = -1
+          max_deliveries_per_connection = 9
+          connection_allocation_aggressiveness = "high"
+        }
+        """
+        self.assertEqual(
+            configuration(text).delivery(KEY),
+            DeliverySettings(
+                delivery_method="apn",
+                routes=(Route("apn", "a", 1, 1), Route("apn", "b", 2, 5)),
+                tls=TlsClientSettings("/c", "/k", "/ca", "host", "HIGH", "+TLSv1.2"),
+                bind_address="192.0.2.7",
+                apn_expiry_seconds=60,
+                response_timeout_seconds=2.5,
+                idle_timeout_seconds=30,
+                connect_timeout_seconds=20,
+                max_outbound_connections=-1,
+                max_deliveries_per_connection=9,
+                connection_aggressiveness=0.75,
+            ),
+        )
+
+    def test_none_cancels_an_inherited_certificate(self) -> None:
+        """tls_certificate = none is no certificate; DEFAULT is no cipher list."""
+        text = """
+        tls_certificate = /c tls_key = /k tls_ciphers = HIGH
+        domain "e.com" {
+          tls_certificate = none tls_key = None tls_ciphers = "DEFAULT"
+        }
+        """
+        self.assertEqual(configuration(text).delivery(KEY).tls, TlsClientSettings())
+
+    def test_cached(self) -> None:
+        """The same question has the same answer object."""
+        settings = configuration(SAMPLE.replace('include "conf.d"', ""))
+        self.assertIs(settings.queue(KEY), settings.queue(KEY))
+        self.assertIs(settings.delivery(KEY), settings.delivery(KEY))
+        self.assertIs(settings.process(), settings.process())
+        self.assertIs(
+            settings.reception(":2525", "::1"), settings.reception(":2525", "::1")
+        )
+
+
+class RouteTests(TestCase):
+    """The order of routes."""
+
+    def test_preference_then_position(self) -> None:
+        """Lower preferences first; without pref the position in the list."""
+        routes = read_routes(["a?pref=9", "b", "c?pref=1", "d"])
+        self.assertEqual([route.host for route in routes], ["b", "c", "d", "a"])
+        self.assertEqual([route.preference for route in routes], [1, 1, 3, 9])
+        self.assertEqual(read_routes(None), ())
+
+
+class RoutingTests(TestCase):
+    """Which queue a recipient domain has."""
+
+    def test_lower_case(self) -> None:
+        """Domains are compared without case."""
+        self.assertEqual(
+            configuration("").routing_key("Apn_Example.COM"),
+            QueueKey("default", "default", "apn_example.com"),
+        )
+
+    def test_gateway_renames_the_queue(self) -> None:
+        """A domain with a gateway is queued under the gateway's name."""
+        settings = configuration('domain "e.com" { gateway = "Hub.net" }')
+        self.assertEqual(settings.routing_key("E.com").domain, "hub.net")
+        self.assertEqual(settings.routing_key("other.com").domain, "other.com")
+
+
+class ReceptionTests(TestCase):
+    """What holds for one client on one listen."""
+
+    def test_defaults(self) -> None:
+        """Only loopback may relay, and the host is known."""
+        self.assertEqual(
+            configuration("").reception(":25", "192.0.2.1"),
+            ReceptionSettings(
+                hostname="host.example.net",
+                relay_hosts=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+            ),
+        )
+
+    def test_every_setting(self) -> None:
+        """Each option arrives in its place."""
+        text = """
+        hostname = "configured.net" relay_domains = ( "*.E.com" )
+        rfc2822_missing_headers = allow rfc2822_lone_lf_in_headers = fix
+        rfc2822_lone_lf_in_body = pedantic rfc2822_trace_headers = off
+        esmtp_listener { listen ":25" {
+          mcmt_reception = "Allow" mcmt_push_only = false
+          banner_hostname = b static_banner = "220 s" received_hostname = r
+          idle_time = 1 listener_sessions = 2 service_sessions = 3
+          max_receptions_per_connection = 4 max_recipients_per_connection = 5
+          max_recipients_per_message = 6 max_message_size = 7
+          context = [ a = 1 ] smtp_extensions = ( "SIZE 10" PIPELINING )
+          relay_hosts = () relay_for_sending_domains = () open_relay = true
+          require_ehlo = true allow_null_envelope_sender = false
+          allow_ip_literal = false allow_trailing_whitespace_in_commands = true
+          starttls_injection_policy = ignore tls_verified_peer_can_relay = true
+          tls_certificate = /c tls_key = /k tls_ciphers = HIGH
+          tls_protocols = "+TLSv1.2" tls_client_ca = /ca tls_verify_mode = require
+          use_ssl = true
+        } }
+        """
+        self.assertEqual(
+            configuration(text).reception("*:25", "192.0.2.1"),
+            ReceptionSettings(
+                mcmt_reception="allow",
+                mcmt_push_only=False,
+                hostname="configured.net",
+                banner_hostname="b",
+                static_banner="220 s",
+                received_hostname="r",
+                idle_seconds=1,
+                listener_sessions=2,
+                service_sessions=3,
+                max_receptions_per_connection=4,
+                max_recipients_per_connection=5,
+                max_recipients_per_message=6,
+                max_message_size=7,
+                context={"a": "1"},
+                smtp_extensions=("SIZE 10", "PIPELINING"),
+                relay_hosts=(),
+                relay_domains=("*.e.com",),
+                relay_for_sending_domains=(),
+                open_relay=True,
+                require_ehlo=True,
+                allow_null_envelope_sender=False,
+                allow_ip_literal=False,
+                allow_trailing_whitespace_in_commands=True,
+                rfc2822_missing_headers="allow",
+                rfc2822_lone_lf_in_headers="fix",
+                rfc2822_lone_lf_in_body="pedantic",
+                rfc2822_trace_headers=False,
+                starttls_injection_policy="ignore",
+                tls_verified_peer_can_relay=True,
+                tls=TlsServerSettings(
+                    "/c", "/k", "HIGH", "+TLSv1.2", "/ca", "require", True
+                ),
+            ),
+        )
+
+    def test_context_beats_option(self) -> None:
+        """The sample: the peer's context allows what the listen rejects."""
+        settings = configuration(SAMPLE.replace('include "conf.d"', ""))
+        inside = settings.reception(":2525", "192.0.2.9")
+        outside = settings.reception(":2525", "127.0.0.1")
+        self.assertEqual(inside.mcmt_reception, "allow")
+        self.assertEqual(inside.context, {"mcmt_reception": "allow", "tag": "7"})
+        self.assertEqual(outside.mcmt_reception, "reject")
+        self.assertEqual(outside.idle_seconds, 300)
+
+    def test_nonsense_in_the_context(self) -> None:
+        """A word that is no choice leaves the option alone."""
+        text = 'esmtp_listener { context = [ mcmt_reception = "maybe" ] }'
+        settings = configuration(text).reception(":25", "::1")
+        self.assertEqual(settings.mcmt_reception, "passthru")
+
+
+class ProcessTests(TestCase):
+    """What the process as a whole is told."""
+
+    def test_defaults(self) -> None:
+        """Without the apn stanza push is off; the host name is the machine's."""
+        self.assertEqual(
+            configuration("").process(),
+            ProcessSettings(
+                hostname="host.example.net",
+                spoolbase="/var/spool/ecelerity",
+                apn_enabled=False,
+            ),
+        )
+
+    def test_every_setting(self) -> None:
+        """Each option arrives in its place."""
+        text = """
+        hostname = h spoolbase = "spool" spool_mode = 0600 force_fsync = false
+        max_resident_messages = 1 server_max_outbound_connections = 2
+        delayed_queue_scan_interval = 3
+        apn {}
+        """
+        self.assertEqual(
+            configuration(text).process(),
+            ProcessSettings("h", "/etc/mcmtpush/spool", 0o600, False, True, 1, 2, 3),
+        )
+
+    def test_disabled_apn(self) -> None:
+        """A module that is not enabled is off."""
+        process = configuration("apn { enabled = false }").process()
+        self.assertFalse(process.apn_enabled)
+
+    def test_listens(self) -> None:
+        """Every listen that is enabled, with what holds for its socket."""
+        text = """
+        disable_nagle_algorithm = true
+        esmtp_listener {
+          listen_backlog = 9
+          listen ":2525" { file_mode = 0600 }
+          listen "[*]:25" { listen_backlog = 5 disable_nagle_algorithm = false }
+          listen "/run/in.sock" {}
+          listen "127.0.0.1:9" { enable = off }
+        }
+        http_listener { listen ":80" {} }
+        """
+        self.assertEqual(
+            configuration(text).process().listens,
+            (
+                ListenSettings(":2525", "", 2525, None, 0o600, 9, True),
+                ListenSettings("[*]:25", "::", 25, None, 0o660, 5, False),
+                ListenSettings(
+                    "/run/in.sock", "", None, "/run/in.sock", 0o660, 9, True
+                ),
+            ),
+        )
+
+    def test_disabled_listener(self) -> None:
+        """Nothing of a listener that is switched off is opened."""
+        text = "esmtp_listener { enable = off listen :25 { enable = on } }"
+        self.assertEqual(configuration(text).process().listens, ())
+
+    def test_loggers(self) -> None:
+        """Every logger with all of its options."""
+        text = """
+        apn_logger "a" {}
+        apn_logger "b" {
+          enabled = no logfile = "b.ec" logmode = 0600 heartbeat = 0
+          log_delivery = 0 log_tempfail = off log_permfail = false
+          log_delivery_format = d log_tempfail_format = t
+          log_permfail_format = p log_heartbeat_format = m
+        }
+        """
+        self.assertEqual(
+            configuration(text).process().loggers,
+            (
+                LoggerSettings("a", "/var/log/ecelerity/apnlog.ec"),
+                LoggerSettings(
+                    "b", "/etc/mcmtpush/b.ec", 0o600, False, 0, False, False, False,
+                    "d", "t", "p", "m",
+                ),
+            ),
+        )  # fmt: skip
+
+    def test_simulator(self) -> None:
+        """The embedded simulator, when its stanza is there and enabled."""
+        text = """
+        apns_simulator {
+          journal = j script = s tls_certificate = c tls_key = k
+          listen "127.0.0.1:2195" {} listen ":1" { enable = no }
+        }
+        """
+        self.assertEqual(
+            configuration(text).process().simulator,
+            SimulatorSettings(
+                listens=(ListenSettings("127.0.0.1:2195", "127.0.0.1", 2195),),
+                certificate="/etc/mcmtpush/c",
+                key="/etc/mcmtpush/k",
+                journal="/etc/mcmtpush/j",
+                script="/etc/mcmtpush/s",
+            ),
+        )
+        off = text.replace("journal", "enabled = false journal")
+        self.assertIsNone(configuration(off).process().simulator)
+        self.assertIsNone(configuration("").process().simulator)
