@@ -1,0 +1,58 @@
+"""The peer: a bare `twisted.mail` server that throws every message away."""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet import defer, reactor
+from twisted.mail import smtp
+from zope.interface import implementer
+
+
+@implementer(smtp.IMessage)
+class Nothing:
+    """Takes lines, keeps none."""
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        """Throw away."""
+
+    def eomReceived(self) -> defer.Deferred[None]:  # noqa: N802
+        """Say yes."""
+        return defer.succeed(None)
+
+    def connectionLost(self) -> None:  # noqa: N802
+        """Nothing was kept."""
+
+
+@implementer(smtp.IMessageDelivery)
+class Anybody:
+    """Accepts everybody."""
+
+    def receivedHeader(self, helo, origin, recipients):  # noqa: N802
+        """None."""
+        return b""
+
+    def validateFrom(self, helo, origin):  # noqa: N802
+        """Everybody."""
+        return origin
+
+    def validateTo(self, user):  # noqa: N802
+        """Everybody."""
+        return Nothing
+
+
+class Factory(smtp.SMTPFactory):
+    """ESMTP with nothing behind it."""
+
+    protocol = smtp.ESMTP
+
+    def buildProtocol(self, address):
+        """One session."""
+        protocol = super().buildProtocol(address)
+        protocol.delivery = Anybody()
+        return protocol
+
+
+if __name__ == "__main__":
+    reactor.listenTCP(int(sys.argv[1]), Factory(), backlog=500, interface="127.0.0.1")
+    reactor.run()

@@ -1,0 +1,253 @@
+"""The composition root: every part is built here, every arrow drawn here.
+
+An arrow that is not on this screen does not exist.  Only this file and `tap`
+know the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcmtpush.config.settings import Configuration
+from mcmtpush.config.views import ListenSettings
+from mcmtpush.counters import Counters
+from mcmtpush.delivery.pool import Pool
+from mcmtpush.delivery.tls import connector
+from mcmtpush.disposition.settle import Settler
+from mcmtpush.embedded import EmbeddedSimulator
+from mcmtpush.errors import McmtPushError
+from mcmtpush.ports import Dice, Lane, Now, Queue, Spool
+from mcmtpush.queues.scheduler import Scheduler
+from mcmtpush.reception.acceptance import Destination
+from mcmtpush.reception.esmtp import EsmtpFactory
+from mcmtpush.reception.listener import Listener
+from mcmtpush.reception.session import Sessions
+from mcmtpush.records.writer import RecordLogs
+from mcmtpush.spool.folder import open_spool
+from mcmtpush.spool.writer import SpoolWriter, WriterThread
+from mcmtpush.values import Attempt, MessageIds, QueueKey, Submission
+
+
+GOODBYE_SECONDS = 5.0
+"""What sessions get at shutdown to finish their transaction."""
+
+SETTLED_SECONDS = 10.0
+"""What records and spool get at shutdown to take what was settled."""
+
+log = Logger()
+
+
+class StartError(McmtPushError):
+    """The program cannot start; one line says why."""
+
+
+@frozen
+class World:
+    """What the outside lends: the only place where it comes in.
+
+    Attributes:
+        reactor: Twisted's, with timers that do not jump.
+        now: the wall clock.
+        dice: chance.
+        pid: asked late, since daemonising changes it.
+    """
+
+    reactor: Any
+    now: Now
+    dice: Dice
+    pid: Callable[[], int]
+
+
+@frozen
+class Intake:
+    """The `Reception` port: durable first, then queued, then told."""
+
+    spool: Spool
+    scheduler: Scheduler
+
+    def accept(self, submission: Submission) -> Deferred[None]:
+        """Fires once every message is durable and in its queue."""
+        keys = [message.key for message in submission.messages]
+        return self.spool.store(submission).addCallback(
+            lambda entries: self.scheduler.enqueue(
+                list(zip(keys, entries, strict=True))
+            )
+        )
+
+
+class Gateway(Service):
+    """The whole program: built at start, drained at stop."""
+
+    def __init__(self, configuration: Configuration, world: World) -> None:
+        self.configuration = configuration
+        self.world = world
+        self.counters = Counters()
+
+    # -- built -------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Every part and every arrow.  Opens the spool; raises McmtPushError."""
+        world, counters = self.world, self.counters
+        clock, now = world.reactor, world.now
+        process = self.configuration.process()
+        self.ids = MessageIds(world.pid(), world.dice.randrange(0x10000))
+        self.simulator = EmbeddedSimulator.of(process, clock, now)
+        self.records = RecordLogs(
+            process.loggers, clock=clock, now=now, counters=counters
+        )
+        self.spool = SpoolWriter(
+            open_spool(
+                process.spoolbase,
+                mode=process.spool_mode,
+                force_fsync=process.force_fsync,
+                pid=world.pid(),
+            ),
+            worker=WriterThread(),
+            to_reactor=clock.callFromThread,
+            clock=clock,
+            counters=counters,
+        )
+        self.scheduler = Scheduler(
+            clock=clock,
+            now=now,
+            spool=self.spool,
+            settings_for=self.configuration.queue,
+            open_lane=self._open_lane,
+            expire=self._expire,
+            counters=counters,
+            scan_interval_seconds=process.delayed_queue_scan_interval_seconds,
+            max_resident_messages=process.max_resident_messages,
+        )
+        self.settler = Settler(
+            records=self.records,
+            spool=self.spool,
+            queues=self.scheduler,
+            settings_for=self.configuration.queue,
+            now=now,
+            clock=clock,
+            counters=counters,
+        )
+        intake, sessions = Intake(self.spool, self.scheduler), Sessions()
+        self.listener = Listener(
+            clock,
+            [
+                (listen, self._esmtp(listen, intake, sessions))
+                for listen in process.listens
+            ],
+        )
+
+    def _open_lane(self, queue: Queue) -> Lane:
+        settings = self.configuration.delivery(queue.key)
+        return Pool(
+            queue,
+            settings=settings,
+            connect=connector(self.world.reactor, settings),
+            disposition=self.settler,
+            clock=self.world.reactor,
+            now=self.world.now,
+            dice=self.world.dice,
+            counters=self.counters,
+        )
+
+    def _expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
+        self.settler.settle(key, attempts)
+
+    def _esmtp(
+        self, listen: ListenSettings, intake: Intake, sessions: Sessions
+    ) -> EsmtpFactory:
+        return EsmtpFactory(
+            listen=listen.address,
+            settings_for=lambda peer: self.configuration.reception(
+                listen.address, peer
+            ),
+            route=self._route,
+            reception=intake,
+            ids=self.ids,
+            clock=self.world.reactor,
+            now=self.world.now,
+            counters=self.counters,
+            sessions=sessions,
+            no_delay=listen.disable_nagle_algorithm,
+        )
+
+    def _route(self, domain: str) -> Destination:
+        key = self.configuration.routing_key(domain)
+        return Destination(key, self.configuration.queue(key).delivery_method)
+
+    # -- started -----------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Open everything or raise StartError; called by twistd once it has forked."""
+        super().startService()
+        try:
+            self.build()
+            self._open()
+        except McmtPushError as error:
+            log.critical("not started: {error}", error=str(error))
+            raise StartError(str(error)) from error
+
+    def _open(self) -> None:
+        self.spool.start()
+        reason = self.records.start()
+        if reason is not None:
+            raise StartError(reason)
+        _at_once(self.simulator.start())
+        _at_once(self.listener.start())
+        _watched("recovery of the spool", self.scheduler.start())
+
+    # -- stopped -----------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        """Take no more, settle what was written, leave the rest on the disk."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._drain())
+
+    async def _drain(self) -> None:
+        """In the order of a message's way; every step is bounded."""
+        log.info("draining")
+        await self.listener.drain(GOODBYE_SECONDS)
+        await self.scheduler.drain()
+        await self._settled()
+        await self.spool.stop()
+        self.records.close()
+        await self.simulator.stop()
+        log.info("drained; {counts}", counts=_readable(self.counters))
+
+    async def _settled(self) -> None:
+        reactor = self.world.reactor
+        end = reactor.seconds() + SETTLED_SECONDS
+        self.settler.flush()
+        while not self.settler.idle and reactor.seconds() < end:
+            await deferLater(reactor, 0.02)
+            self.settler.flush()
+
+    def reopen_logs(self) -> None:
+        """After a rotation, by SIGHUP."""
+        log.info("reopening the record logs")
+        self.records.reopen()
+
+
+def _at_once(opening: Deferred[Any]) -> None:
+    """Sockets open within the call or not at all: raise what went wrong."""
+    failures: list[Failure] = []
+    opening.addErrback(failures.append)
+    for failure in failures:
+        failure.raiseException()
+
+
+def _watched(what: str, deferred: Deferred[Any]) -> None:
+    deferred.addErrback(
+        lambda failure: log.failure("{what} failed", failure, what=what)
+    )
+
+
+def _readable(counters: Counters) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counters.snapshot().items())

@@ -1,0 +1,343 @@
+"""The verbs, run in this process: output, exit codes, names in JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcmtpush import cli
+from mcmtpush._version import __version__
+from mcmtpush.injection import InjectionError, Reply, Server
+from mcmtpush.mcmt.container import open_container
+from tests.support.case import TestCase, readable
+
+
+TOKEN = "0123456789abcdef" * 4
+TEXT = """\
+hostname = "gw.example.net"
+idle_timeout = 20
+domain "e.com" { retry_interval = 7 }
+esmtp_listener { listen ":2525" { open_relay = true } }
+"""
+
+
+class CliCase(TestCase):
+    """Runs the command on a configuration file in a folder of its own."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir(parents=True)
+        self.path = str(self.write("gw.conf", TEXT))
+
+    def write(self, name: str, text: str) -> Path:
+        """A file in the folder."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run_verb(self, *words: str, stdin: bytes | None = None) -> Result:
+        """What the command says; a traceback is a failed test."""
+        result = CliRunner().invoke(cli.main, words, input=stdin)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+
+class MainTests(CliCase):
+    """The command as a whole."""
+
+    def test_version(self) -> None:
+        """--version names the program and its version."""
+        result = self.run_verb("--version")
+        self.assertEqual(result.stdout, f"mcmtpush, version {__version__}\n")
+
+    def test_help(self) -> None:
+        """Help lists every verb, and every verb has help."""
+        for option in ("--help", "-h"):
+            result = self.run_verb(option)
+            self.assertEqual(result.exit_code, 0)
+            for verb in ("check", "explain", "send"):
+                self.assertIn(f"  {verb} ", result.stdout)
+                self.assertIn("Exit code: 0", self.run_verb(verb, option).stdout)
+
+    def test_unusable_arguments(self) -> None:
+        """What makes no sense ends with 2 and a line that says why."""
+        for words in (
+            ("nonsense",),
+            ("check",),
+            ("check", str(self.folder)),
+            ("check", self.path, "--nonsense"),
+            ("explain", self.path),
+            ("send", "--to", "a@b.c"),
+        ):
+            result = self.run_verb(*words)
+            self.assertEqual(result.exit_code, 2, words)
+            self.assertIn("Error: ", result.stderr)
+            self.assertEqual(result.stdout, "")
+
+
+class CheckTests(CliCase):
+    """mcmtpush check."""
+
+    def test_warnings_are_allowed(self) -> None:
+        """One line for each finding, one that sums up, exit code 0."""
+        result = self.run_verb("check", self.path)
+        self.assertEqual(result.exit_code, 0)
+        finding, last = result.stdout.splitlines()
+        self.assertTrue(finding.startswith(f"{self.path}:4:35: warning: "), finding)
+        self.assertEqual(last, f"{self.path}: 1 warning")
+
+    def test_strict(self) -> None:
+        """--strict makes it an error."""
+        result = self.run_verb("check", "--strict", self.path)
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn(f"{self.path}:4:35: error: ", result.stdout)
+        self.assertTrue(result.stdout.endswith(f"{self.path}: 1 error\n"))
+
+    def test_clean(self) -> None:
+        """Nothing found is said in one line."""
+        path = str(self.write("clean.conf", "hostname = gw\n"))
+        for options in ((), ("--strict",)):
+            result = self.run_verb("check", path, *options)
+            self.assertEqual(result.exit_code, 0)
+            self.assertEqual(result.stdout, f"{path}: no errors, no warnings\n")
+
+    def test_errors(self) -> None:
+        """Errors of all files, each with its place; a relative name stays so."""
+        self.write("bad.conf", 'retry_intervall = 5\ninclude "more.conf"\n')
+        self.write("more.conf", "\nidle_timeout = soon\n")
+        name = os.path.relpath(self.folder / "bad.conf")
+        result = self.run_verb("check", name)
+        self.assertEqual(result.exit_code, 1)
+        first, second, last = result.stdout.splitlines()
+        self.assertTrue(first.startswith(f"{name}:1:1: error: "), first)
+        self.assertIn("did you mean retry_interval?", first)
+        more = os.path.relpath(self.folder / "more.conf")
+        self.assertTrue(second.startswith(f"{more}:2:"), second)
+        self.assertEqual(last, f"{name}: 2 errors")
+
+    def test_json(self) -> None:
+        """A list with six names for each finding, and nothing else."""
+        result = self.run_verb("check", self.path, "--json")
+        self.assertEqual(result.exit_code, 0)
+        (finding,) = json.loads(result.stdout)
+        self.assertEqual(
+            {**finding, "message": ""},
+            {
+                "severity": "warning",
+                "file": self.path,
+                "line": 4,
+                "column": 35,
+                "option": "open_relay",
+                "message": "",
+            },
+        )
+        strict = self.run_verb("check", self.path, "--json", "--strict")
+        self.assertEqual(strict.exit_code, 1)
+        self.assertEqual(json.loads(strict.stdout)[0]["severity"], "error")
+        clean = str(self.write("clean.conf", ""))
+        self.assertEqual(json.loads(self.run_verb("check", clean, "--json").stdout), [])
+
+    def test_missing_file(self) -> None:
+        """A file that is not there is an unusable argument."""
+        result = self.run_verb("check", "nowhere.conf")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("'nowhere.conf' does not exist", result.stderr)
+
+    @readable
+    @given(st.binary(max_size=200))
+    def test_garbage(self, content: bytes) -> None:
+        """Whatever a file holds, the answer is lines and 0 or 1."""
+        path = self.folder / "garbage.conf"
+        path.write_bytes(content)
+        result = self.run_verb("check", str(path))
+        self.assertIn(result.exit_code, {0, 1})
+        lines = result.stdout.splitlines()
+        self.assertTrue(all(line.startswith(str(path)) for line in lines), lines)
+
+
+class ExplainTests(CliCase):
+    """mcmtpush explain."""
+
+    def test_text(self) -> None:
+        """The value and where it comes from."""
+        result = self.run_verb("explain", self.path, "domain", "e.com", "idle_timeout")
+        self.assertEqual(result.exit_code, 0)
+        self.assertEqual(
+            result.stdout,
+            f"idle_timeout = 20 seconds\n  set in global at {self.path}:2\n",
+        )
+
+    def test_json(self) -> None:
+        """--json may stand anywhere behind the verb."""
+        words = [self.path, "domain", "e.com", "retry_interval"]
+        for place in range(len(words) + 1):
+            result = self.run_verb("explain", *words[:place], "--json", *words[place:])
+            self.assertEqual(
+                json.loads(result.stdout),
+                {
+                    "option": "retry_interval",
+                    "value": 7,
+                    "unit": "seconds",
+                    "source": {
+                        "scope": 'domain "e.com"',
+                        "file": self.path,
+                        "line": 3,
+                    },
+                    "shadowed": [],
+                },
+            )
+
+    def test_file_with_errors(self) -> None:
+        """A broken file has no answers: its errors go to standard error."""
+        path = str(self.write("bad.conf", "nonsense = 1\nidle_timeout = 3\n"))
+        result = self.run_verb("explain", path, "idle_timeout")
+        self.assertEqual((result.exit_code, result.stdout), (1, ""))
+        self.assertIn(f"{path}:1:1: error: ", result.stderr)
+
+    def test_unusable_questions(self) -> None:
+        """An unknown option and a wrong question end with 2."""
+        for words, text in (
+            (["retry_intervall"], 'did you mean "retry_interval"?'),
+            (["domain", "e.com"], "the order is"),
+            (["peer", "::1", "idle_time"], "peer needs the listen"),
+        ):
+            result = self.run_verb("explain", self.path, *words)
+            self.assertEqual((result.exit_code, result.stdout), (2, ""))
+            self.assertIn(text, result.stderr)
+
+    def test_undeclared_names_are_noted(self) -> None:
+        """A listen that is not in the file is noted beside the answer."""
+        result = self.run_verb("explain", self.path, "listen", ":99", "idle_time")
+        self.assertEqual(result.exit_code, 0)
+        self.assertEqual(result.stderr, f'note: listen ":99" is not in {self.path}\n')
+        self.assertIn("idle_time = 0 seconds", result.stdout)
+
+
+class SendTests(CliCase):
+    """mcmtpush send, with the injection recorded."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sent: list[tuple[Server, str, str, bytes, str]] = []
+        self.reply: Reply | InjectionError = Reply(250, "2.0.0 OK 01/02-1-2", "DATA")
+        self.patch(cli, "inject", self.inject)
+        self.patch(socket, "gethostname", lambda: "here.example.net")
+
+    def inject(
+        self, server: Server, sender: str, to: str, content: bytes, *, hostname: str
+    ) -> Reply:
+        """Record, and answer as told."""
+        self.sent.append((server, sender, to, content, hostname))
+        if isinstance(self.reply, InjectionError):
+            raise self.reply
+        return self.reply
+
+    def send(self, *words: str, stdin: bytes | None = None) -> Result:
+        """Send to one device."""
+        fixed = ("--to", "4711@apn_example.com", "--token", TOKEN)
+        return self.run_verb("send", *fixed, *words, stdin=stdin)
+
+    def payload(self, *words: str, stdin: bytes | None = None) -> object:
+        """The payload that was sent."""
+        result = self.send(*words, stdin=stdin)
+        self.assertEqual(result.exit_code, 0, result.stderr)
+        container = open_container(self.sent[-1][3])
+        assert container.push is not None
+        self.assertEqual(container.push.token, TOKEN)
+        return json.loads(container.push.payload)
+
+    def test_accepted(self) -> None:
+        """The answer is printed, with the message id."""
+        result = self.send("--alert", "You have mail")
+        self.assertEqual(result.exit_code, 0)
+        self.assertEqual(result.stdout, "250 2.0.0 OK 01/02-1-2\n")
+        ((server, sender, to, content, hostname),) = self.sent
+        self.assertEqual(server, Server("127.0.0.1", 2525))
+        self.assertEqual(sender, "mcmtpush@here.example.net")
+        self.assertEqual((to, hostname), ("4711@apn_example.com", "here.example.net"))
+        self.assertIn(b"\r\nSubject: You have mail\r\n", content)
+        mail = open_container(content).mail
+        self.assertIn(b"You have mail", mail or b"")
+
+    def test_payload(self) -> None:
+        """Alert, badge and sound, also in other scripts and on several lines."""
+        self.assertEqual(
+            self.payload("--alert", "Größe\n2", "--badge", "3", "--sound", "ping"),
+            {"aps": {"alert": "Größe\n2", "badge": 3, "sound": "ping"}},
+        )
+        self.assertEqual(self.payload("--badge", "0"), {"aps": {"badge": 0}})
+
+    def test_payload_file(self) -> None:
+        """The whole object from a file or standard input, options laid over it."""
+        path = str(self.write("p.json", '{"aps": {"sound": "a"}, "k": "ü"}'))
+        self.assertEqual(
+            self.payload("--payload", path, "--alert", "Hi"),
+            {"aps": {"sound": "a", "alert": "Hi"}, "k": "ü"},
+        )
+        self.assertEqual(
+            self.payload("--payload", "-", stdin=b'{"aps": {"badge": 1}}'),
+            {"aps": {"badge": 1}},
+        )
+
+    def test_addresses(self) -> None:
+        """Sender and server by option; an empty sender is the null sender."""
+        self.send("--alert", "x", "--from", "a@b.c", "--server", "[::1]:26")
+        self.assertEqual(self.sent[-1][:2], (Server("::1", 26), "a@b.c"))
+        self.send("--alert", "x", "--from", "")
+        self.assertEqual(self.sent[-1][1], "")
+        self.assertIn(b"From: mcmtpush@here.example.net\r\n", self.sent[-1][3])
+
+    def test_refused(self) -> None:
+        """A refusal is printed as the server said it, exit code 1."""
+        self.reply = Reply(550, "5.7.1 relaying denied", "RCPT TO")
+        result = self.send("--alert", "x")
+        self.assertEqual(result.exit_code, 1)
+        self.assertEqual(result.stdout, "550 5.7.1 relaying denied\n")
+        self.assertIn("refused the message at RCPT TO", result.stderr)
+
+    def test_not_reached(self) -> None:
+        """Without an answer the reason goes to standard error, exit code 1."""
+        self.reply = InjectionError("nothing listens on it: start the gateway")
+        result = self.send("--alert", "x")
+        self.assertEqual((result.exit_code, result.stdout), (1, ""))
+        self.assertEqual(
+            result.stderr, "mcmtpush: nothing listens on it: start the gateway\n"
+        )
+
+    def test_unusable_arguments(self) -> None:
+        """Bad values are found before anything is sent, exit code 2."""
+        secret = "0123456789abcdefZZ"
+        for words, text in (
+            (("--alert", "x", "--token", secret), "hexadecimal"),
+            (("--alert", "x", "--token", ""), "hexadecimal"),
+            (("--alert", "x", "--badge", "many"), "'many' is not a valid integer"),
+            (("--alert", "x", "--to", "nobody"), "not an address"),
+            (("--alert", "x", "--to", "a@b c"), "not an address"),
+            (("--alert", "x", "--from", "a<b@c.d"), "not an address"),
+            (("--alert", "x", "--server", "gw:x"), "not a port"),
+            (("--payload", "/nowhere.json"), "nowhere.json"),
+            ((), "nothing to send"),
+        ):
+            result = self.send(*words)
+            self.assertEqual((result.exit_code, result.stdout), (2, ""), words)
+            self.assertIn(text, result.stderr)
+            self.assertNotIn(secret, result.stderr)
+        result = self.send("--payload", "-", stdin=b"[1]")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("object", result.stderr)
+        self.assertEqual(self.sent, [])
+
+    def test_blanks_in_the_token(self) -> None:
+        """A token may be pasted in groups."""
+        result = self.run_verb(
+            "send", "--to", "a@b.c", "--alert", "x", "--token", "0123 4567 89AB"
+        )
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn(b"X-Device-Token: 0123456789AB\r\n", self.sent[-1][3])
