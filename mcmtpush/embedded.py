@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
@@ -14,7 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mcmtpush.config.views import ProcessSettings, SimulatorSettings
 from mcmtpush.errors import ConfigError
-from mcmtpush.ports import Dice, Now
+from mcmtpush.ports import Now
 from mcmtpush.reception.listener import open_socket
 from mcmtpush.simulator.binary import ApnsSimulatorFactory, JournalFile
 from mcmtpush.simulator.certificates import (
@@ -50,7 +50,7 @@ class EmbeddedSimulator:
         return cls(process.simulator, folder, reactor, now)
 
     def start(self) -> Deferred[None]:
-        """Listen; fails with a ConfigError that says what to mend."""
+        """Listen; fails with a ConfigError or ConfigErrors that say what to mend."""
         if self.settings is None:
             return succeed(None)
         return Deferred.fromCoroutine(self._start(self.settings))
@@ -63,7 +63,7 @@ class EmbeddedSimulator:
             journal=self._journal(settings),
             clock=self.reactor,
             now=self.now,
-            dice=cast("Dice", Random(script.seed)),  # noqa: S311 - repeatable
+            dice=Random(script.seed),  # noqa: S311 - repeatable, not secret
         )
         secured = TLSMemoryBIOFactory(context, False, self._factory, self.reactor)
         secured.noisy = False
@@ -71,13 +71,22 @@ class EmbeddedSimulator:
             self._ports.append(await open_socket(self.reactor, listen, secured))
 
     def _context(self, settings: SimulatorSettings) -> Any:
-        made = make_development_certificates(self.folder, self.now)
-        if settings.certificate is None:
-            return server_context(made.server, made.server_key)
-        return server_context(settings.certificate, settings.key)
+        if settings.certificate is not None:
+            return server_context(settings.certificate, settings.key)
+        try:
+            made = make_development_certificates(self.folder, self.now)
+        except OSError as error:
+            raise _unusable(
+                "make development certificates", self.folder, error
+            ) from error
+        return server_context(made.server, made.server_key)
 
     def _script(self, settings: SimulatorSettings) -> Script:
-        return load_script(settings.script, None)
+        try:
+            return load_script(settings.script, None)
+        except OSError as error:
+            path = settings.script or ""
+            raise _unusable("read the simulator's script", path, error) from error
 
     def _journal(self, settings: SimulatorSettings) -> Journal:
         if settings.journal is None:
@@ -86,10 +95,8 @@ class EmbeddedSimulator:
             Path(settings.journal).parent.mkdir(parents=True, exist_ok=True)
             self._file = JournalFile(settings.journal)
         except OSError as error:
-            raise ConfigError(
-                f"cannot write the simulator's journal: {error.strerror}",
-                settings.journal,
-                option="journal",
+            raise _unusable(
+                "write the simulator's journal", settings.journal, error
             ) from error
         return Journal(write=self._file.write)
 
@@ -105,3 +112,7 @@ class EmbeddedSimulator:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _unusable(what: str, path: str, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot {what}: {error.strerror}", path)

@@ -1,0 +1,263 @@
+"""`twistd apns-simulator`: the pretend Apple as a program of its own.
+
+Reads the command line, makes the parts and listens.  Everything that is wrong
+with the arguments is told in one line each, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, NoReturn, cast
+
+from attrs import evolve
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.python import usage
+
+from mcmtpush.errors import ConfigError, ConfigErrors
+from mcmtpush.ports import Dice
+from mcmtpush.simulator.binary import (
+    ApnsFeedbackFactory,
+    ApnsSimulatorFactory,
+    JournalFile,
+)
+from mcmtpush.simulator.certificates import (
+    ServerContext,
+    make_development_certificates,
+    server_context,
+)
+from mcmtpush.simulator.journal import Journal
+from mcmtpush.simulator.script import Script, read_script
+
+
+_log = Logger()
+
+
+class Address(NamedTuple):
+    """Where to listen; `host` is empty for every IPv4 address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def read_address(text: str) -> Address:
+    """`127.0.0.1:2195`, `:2195`, `localhost:2195` or `[::1]:2195`.
+
+    Raises ValueError.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"{text!r}: an IPv6 address wants brackets, as in [::1]:2195")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"{text!r} is no address, give HOST:PORT or :PORT")
+    return Address(host, int(port))
+
+
+class Options(usage.Options):
+    """The command line."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A pretend Apple push gateway for the binary protocol (commands 0, 1 and 2): "
+        "it takes notifications over TLS, answers as Apple did, keeps a journal, and "
+        "makes the faults its script asks for."
+    )
+    optParameters = [  # noqa: RUF012 - Twisted's way
+        ["listen", "l", "127.0.0.1:2195", "HOST:PORT of the gateway; port 0 is any."],
+        ["feedback", "f", None, "HOST:PORT of the feedback service; none without."],
+        ["certificate", "c", None, "PEM file with the server's certificate chain."],
+        ["key", "k", None, "PEM file with its key; else it is with the certificate."],
+        [
+            "certificates",
+            "C",
+            None,
+            "Folder for development certificates, made if absent (else temporary).",
+        ],
+        ["journal", "j", None, "File that gets one JSON line for every frame."],
+        ["script", "s", None, "JSON file that says which faults to make."],
+        ["seed", None, None, "Seed of chance, instead of the script's."],
+    ]
+
+    optFlags = [  # noqa: N815, RUF012 - Twisted's way
+        ["old-tls", None, "Let clients in that know nothing newer than TLS 1.0."],
+    ]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's
+        """As usual, but a fault is one line and not a page of help."""
+        try:
+            usage.Options.parseOptions(self, options)
+        except usage.error as error:
+            _exit(str(error))
+
+    def postOptions(self) -> None:
+        """Check what can be checked without touching anything."""
+        for name in ("listen", "feedback"):
+            if self[name] is not None:
+                self[name] = _checked(name, read_address, self[name])
+        if self["seed"] is not None:
+            self["seed"] = _checked("seed", _read_seed, self["seed"])
+        if self["key"] and not self["certificate"]:
+            raise usage.UsageError("--key needs --certificate")
+        if self["certificate"] and self["certificates"]:
+            raise usage.UsageError("give --certificate or --certificates, not both")
+
+
+def _checked(name: str, read: Any, text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise usage.UsageError(f"--{name}: {error}") from error
+
+
+def _read_seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def makeService(options: Options) -> MultiService:
+    """The running program; SystemExit with one line when it cannot be."""
+    from twisted.internet import reactor  # noqa: PLC0415 - installed only now
+
+    service = MultiService()
+    try:
+        script = load_script(options["script"], options["seed"])
+        journal = _open_journal(options["journal"], service)
+        context = _make_context(options, service)
+    except ConfigErrors as errors:
+        _exit(*(str(error) for error in errors.errors))
+    except ConfigError as error:
+        _exit(str(error))
+    except OSError as error:
+        _exit(f"{error.filename}: {error.strerror}")
+    gateway = ApnsSimulatorFactory(
+        script=script,
+        journal=journal,
+        clock=reactor,
+        now=time.time,
+        dice=cast("Dice", Random(script.seed)),  # noqa: S311 - repeatable, not secret
+    )
+    feedback = ApnsFeedbackFactory(gone=gateway.gone, clock=reactor)
+    for name, address, factory in (
+        ("gateway", options["listen"], gateway),
+        ("feedback service", options["feedback"], feedback),
+    ):
+        if address is not None:
+            listener = Listener(reactor, name, address, factory, context)
+            listener.setServiceParent(service)
+    return service
+
+
+def load_script(path: str | None, seed: int | None) -> Script:
+    """The script in a file, or the one that makes no faults.
+
+    `seed` replaces the script's own.  Raises OSError and `ConfigErrors`.
+    """
+    script = Script() if path is None else read_script(Path(path).read_bytes(), path)
+    return script if seed is None else evolve(script, seed=seed)
+
+
+def _make_context(options: Options, service: MultiService) -> ServerContext:
+    old_tls = bool(options["old-tls"])
+    if options["certificate"]:
+        certificate, key = options["certificate"], options["key"]
+        return server_context(certificate, key, old_tls=old_tls)
+    folder = options["certificates"]
+    if folder is None:
+        temporary = TemporaryDirectory(prefix="apns-simulator-")
+        Closing(temporary.cleanup).setServiceParent(service)
+        folder = temporary.name
+    paths = make_development_certificates(str(Path(folder).absolute()), time.time)
+    _log.info(
+        "development certificates: authority {ca}, client {client} and {key}",
+        ca=paths.ca,
+        client=paths.client,
+        key=paths.client_key,
+    )
+    return server_context(paths.server, paths.server_key, old_tls=old_tls)
+
+
+def _open_journal(path: str | None, service: MultiService) -> Journal:
+    if path is None:
+        return Journal()
+    file = JournalFile(path)
+    Closing(file.close).setServiceParent(service)
+    return Journal(write=file.write)
+
+
+def _exit(*lines: str) -> NoReturn:
+    sys.exit("\n".join(f"apns-simulator: {line}" for line in lines))
+
+
+class Listener(Service):
+    """One listening socket with TLS, told of in the diagnostics."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        name: str,
+        address: Address,
+        factory: ServerFactory,
+        context: ServerContext,
+    ) -> None:
+        self._reactor = reactor
+        self._name = name
+        self._address = address
+        self._factory = factory
+        self._context = context
+        self._port: Any = None
+
+    def privilegedStartService(self) -> None:
+        """Listen while low ports are still allowed."""
+        try:
+            self._port = self._reactor.listenSSL(
+                self._address.port,
+                self._factory,
+                self._context,
+                interface=self._address.host,
+            )
+        except CannotListenError as error:
+            why = error.socketError.strerror or error.socketError
+            _exit(f"cannot listen on {self._address}: {why}")
+        bound = self._address._replace(port=self._port.getHost().port)
+        _log.info("APNs {name} listening on {address}", name=self._name, address=bound)
+
+    def startService(self) -> None:
+        """Listen, unless that was done already."""
+        super().startService()
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[Any]:
+        """Listen no more, and cut off whoever is there."""
+        super().stopService()
+        port, self._port = self._port, None
+        if isinstance(self._factory, ApnsSimulatorFactory):
+            self._factory.disconnect()
+        return maybeDeferred(port.stopListening)
+
+
+class Closing(Service):
+    """Something to be closed or removed when the program ends."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+
+    def stopService(self) -> None:
+        """Do it."""
+        super().stopService()
+        self._close()
