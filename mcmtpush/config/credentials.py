@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from typing import Final
+from warnings import catch_warnings, simplefilter
 
 from attrs import define, field
 from cryptography import x509
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 
 from mcmtpush.config.finding import about
 from mcmtpush.config.options import OPTIONS
@@ -170,7 +172,10 @@ class Credentials:
 
     def _certificate(self, path: str) -> x509.Certificate | None:
         try:
-            return x509.load_pem_x509_certificates(self._text(path) or b"")[0]
+            # Authorities of old have serial numbers that today's rules forbid.
+            with catch_warnings():
+                simplefilter("ignore", CryptographyDeprecationWarning)
+                return x509.load_pem_x509_certificates(self._text(path) or b"")[0]
         except (ValueError, IndexError, UnsupportedAlgorithm):
             return None
 

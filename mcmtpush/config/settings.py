@@ -142,15 +142,18 @@ class Configuration:
 
     def _make_queue(self, key: QueueKey) -> QueueSettings:
         ask = self._sending(key)
+        method = ask("delivery_method")
+        # A module that is switched off leaves its messages queued.
+        passive = method == "apn" and not self.process().apn_enabled
         return QueueSettings(
-            delivery_method=ask("delivery_method"),
+            delivery_method=method,
             retry_interval_seconds=ask("retry_interval"),
             max_retry_interval_seconds=ask("max_retry_interval"),
             max_retries=ask("max_retries"),
             message_expiration_seconds=ask("message_expiration"),
             never_retry=ask("never_retry"),
             never_attempt_expired_messages=ask("never_attempt_expired_messages"),
-            suspend_delivery=ask("suspend_delivery"),
+            suspend_delivery=passive or ask("suspend_delivery"),
             max_resident_active_queue=ask("max_resident_active_queue"),
         )
 
@@ -201,7 +204,6 @@ class Configuration:
             force_fsync=ask("force_fsync"),
             apn_enabled=any(is_on(scope) for scope in self.root.of_kind("apn")),
             max_resident_messages=ask("max_resident_messages"),
-            server_max_outbound_connections=ask("server_max_outbound_connections"),
             delayed_queue_scan_interval_seconds=ask("delayed_queue_scan_interval"),
             listens=self._listens(),
             loggers=tuple(map(_logger, self.root.of_kind("apn_logger"))),

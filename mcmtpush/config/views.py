@@ -180,7 +180,6 @@ class ProcessSettings:
     force_fsync: bool = True
     apn_enabled: bool = True
     max_resident_messages: int = 32768
-    server_max_outbound_connections: int = 20000
     delayed_queue_scan_interval_seconds: int = 15
     listens: tuple[ListenSettings, ...] = ()
     loggers: tuple[LoggerSettings, ...] = ()

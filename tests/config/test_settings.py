@@ -249,19 +249,24 @@ class ProcessTests(TestCase):
         """Each option arrives in its place."""
         text = """
         hostname = h spoolbase = "spool" spool_mode = 0600 force_fsync = false
-        max_resident_messages = 1 server_max_outbound_connections = 2
-        delayed_queue_scan_interval = 3
+        max_resident_messages = 1 delayed_queue_scan_interval = 3
         apn {}
         """
         self.assertEqual(
             configuration(text).process(),
-            ProcessSettings("h", "/etc/mcmtpush/spool", 0o600, False, True, 1, 2, 3),
+            ProcessSettings("h", "/etc/mcmtpush/spool", 0o600, False, True, 1, 3),
         )
 
     def test_disabled_apn(self) -> None:
-        """A module that is not enabled is off."""
-        process = configuration("apn { enabled = false }").process()
-        self.assertFalse(process.apn_enabled)
+        """A module that is not enabled is off, and its messages stay queued."""
+        domain = 'domain "e.com" { delivery_method = "apn" }'
+        passive = configuration("apn { enabled = false }" + domain)
+        self.assertFalse(passive.process().apn_enabled)
+        key = QueueKey("default", "default", "e.com")
+        self.assertTrue(passive.queue(key).suspend_delivery)
+        self.assertFalse(passive.queue(key._replace(domain="x.com")).suspend_delivery)
+        active = configuration("apn {}" + domain)
+        self.assertFalse(active.queue(key).suspend_delivery)
 
     def test_listens(self) -> None:
         """Every listen that is enabled, with what holds for its socket."""

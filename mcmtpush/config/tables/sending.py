@@ -93,7 +93,6 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "size",
         BINDINGS | GLOBAL,
-        used=True,
         server_max_outbound_connections=(20000, "Connections of all queues together."),
     ),
     *rows(

@@ -1,0 +1,73 @@
+"""Replies that leave at once, and those that have to wait."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet.testing import StringTransport
+
+from mcmtpush.reception.outflow import Outflow
+from tests.support.case import TestCase
+
+
+class PlainTransport(StringTransport):
+    """A transport over one end of a real socket pair."""
+
+    def __init__(self, handle: socket.socket) -> None:
+        super().__init__()
+        self.handle = handle
+
+    def getHandle(self) -> socket.socket:
+        """The socket, as TCP transports give it."""
+        return self.handle
+
+
+class OutflowTests(TestCase):
+    def setUp(self) -> None:
+        """A connected pair of sockets."""
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+        for end in (self.ours, self.theirs):
+            end.setblocking(False)
+        self.transport = PlainTransport(self.ours)
+        self.outflow = Outflow(self.transport)
+
+    def test_at_once(self) -> None:
+        """What the system takes never touches the transport."""
+        self.outflow.write(b"250 ok\r\n")
+        self.assertEqual(self.theirs.recv(100), b"250 ok\r\n")
+        self.assertEqual(self.transport.value(), b"")
+
+    def test_a_full_pipe_diverts(self) -> None:
+        """The rest of what does not fit, and all behind it, goes by the transport."""
+        big = b"x" * 10_000_000
+        self.outflow.write(big)
+        self.outflow.write(b"behind")
+        received = b""
+        while True:
+            try:
+                received += self.theirs.recv(1_000_000)
+            except BlockingIOError:
+                break
+        self.assertGreater(len(received), 0)
+        self.assertEqual(received + self.transport.value(), big + b"behind")
+
+    def test_a_broken_pipe_is_left_to_the_transport(self) -> None:
+        """An error is not raised: the transport will meet it."""
+        self.theirs.close()
+        self.ours.close()
+        self.outflow.write(b"late")
+        self.assertEqual(self.transport.value(), b"late")
+
+    def test_diverted(self) -> None:
+        """Once diverted, as for TLS, everything goes by the transport."""
+        self.outflow.divert()
+        self.outflow.write(b"secret")
+        self.assertEqual(self.transport.value(), b"secret")
+
+    def test_a_transport_without_socket(self) -> None:
+        """Transports in memory are written to as always."""
+        transport = StringTransport()
+        Outflow(transport).write(b"220 hi\r\n")
+        self.assertEqual(transport.value(), b"220 hi\r\n")
