@@ -1,0 +1,271 @@
+"""One queue, for one binding and domain: who is next, who waits, what is in memory.
+
+Knows no clock (`now` is an argument), no timer and no disk.
+
+Rules of this file
+
+An entry is in exactly one place, and these are all the moves there are:
+
+    verb       from        to
+    enqueue    outside     active, or delayed if its time has not come
+    take       active      flight       only entries with their body in memory
+    retry      flight      delayed      body dropped
+    requeue    flight      active       body dropped, in front, oldest first
+    done       flight      outside
+    release    delayed     active       when its time has come
+    discard    active      outside      it cannot be read
+
+The active ones stand in two lines, priority 1 before priority 0.  A line is first
+what came back from a flight, by row, and then the others in the order they came.
+Of those in flight only the number is kept: whoever has taken them, has them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from math import inf
+
+from attrs import define, field
+
+from mcmtpush.errors import LocalProtocolError
+from mcmtpush.queues.residence import Residence
+from mcmtpush.values import Entry, Message, PushPart, QueueKey
+
+
+class Line:
+    """The active entries of one priority."""
+
+    __slots__ = ("_came", "_returned")
+
+    def __init__(self) -> None:
+        self._returned: list[Entry] = []  # youngest first: the next is the last
+        self._came: deque[Entry] = deque()
+
+    def __len__(self) -> int:
+        return len(self._returned) + len(self._came)
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from reversed(self._returned)
+        yield from self._came
+
+    def head(self) -> Entry | None:
+        """Who is next."""
+        if self._returned:
+            return self._returned[-1]
+        return self._came[0] if self._came else None
+
+    def pop(self) -> Entry:
+        """Take the head out."""
+        return self._returned.pop() if self._returned else self._came.popleft()
+
+    def append(self, entry: Entry) -> None:
+        """Last in line."""
+        self._came.append(entry)
+
+    def give_back(self, entries: Iterable[Entry]) -> None:
+        """First in line, among others that were given back by row."""
+        self._returned.extend(entries)
+        self._returned.sort(key=_row, reverse=True)
+
+    def discard(self, rows: set[int]) -> int:
+        """Take these out, which are near the head; how many there were."""
+        before = len(self)
+        self._returned = [one for one in self._returned if one.row not in rows]
+        missing = len(rows) - (before - len(self))
+        kept: list[Entry] = []
+        while missing and self._came:
+            entry = self._came.popleft()
+            if entry.row in rows:
+                missing -= 1
+            else:
+                kept.append(entry)
+        self._came.extendleft(reversed(kept))
+        return before - len(self)
+
+
+def _row(entry: Entry) -> int:
+    return entry.row
+
+
+@define(eq=False)
+class DomainQueue:
+    """The entries of one queue.
+
+    Attributes:
+        key: which queue.
+        residence: the budget of bodies, shared with all other queues.
+        flight: how many entries are in flight.
+        resident: how many active ones have their body in memory.
+    """
+
+    key: QueueKey
+    residence: Residence
+    flight: int = field(default=0, init=False)
+    resident: int = field(default=0, init=False)
+    _first: Line = field(factory=Line, init=False)
+    _second: Line = field(factory=Line, init=False)
+    _delayed: list[tuple[float, int, Entry]] = field(factory=list, init=False)
+
+    @property
+    def active(self) -> int:
+        """How many want an attempt now."""
+        return len(self._first) + len(self._second)
+
+    @property
+    def delayed(self) -> int:
+        """How many wait for their time."""
+        return len(self._delayed)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is here, nor in flight from here."""
+        return not (self.active or self._delayed or self.flight)
+
+    # -- in --
+
+    def enqueue(self, entries: Iterable[Entry], now: float, limit: int) -> None:
+        """New entries; as many bodies stay in memory as `limit` and budget allow."""
+        room = self.residence.room(limit, self.resident)
+        for entry in entries:
+            if entry.next_attempt_at > now:
+                self._delay(entry)
+                continue
+            if entry.message is not None and room > 0:
+                room -= 1
+                self._hold(1)
+            else:
+                entry.message = entry.push = None
+            self._line(entry).append(entry)
+
+    def retry(self, entries: Sequence[Entry]) -> None:
+        """Back from a flight, to wait until `entry.next_attempt_at`."""
+        self.done(len(entries))
+        for entry in entries:
+            self._delay(entry)
+
+    def requeue(self, entries: Sequence[Entry]) -> None:
+        """Back from a flight, first in line again."""
+        self.done(len(entries))
+        for entry in entries:
+            entry.message = entry.push = None
+        for line in (self._first, self._second):
+            line.give_back(one for one in entries if self._line(one) is line)
+
+    def done(self, count: int) -> None:
+        """So many are no longer in flight."""
+        if count > self.flight:
+            raise LocalProtocolError(
+                f"{count} entries came back, {self.flight} were in flight"
+            )
+        self.flight -= count
+
+    # -- time --
+
+    def next_due(self) -> float | None:
+        """When the first of the delayed ones has its time."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def release(self, now: float, limit: int) -> int:
+        """Up to `limit` delayed ones whose time has come are active; how many."""
+        count = 0
+        while count < limit and self._delayed and self._delayed[0][0] <= now:
+            entry = heappop(self._delayed)[2]
+            self._line(entry).append(entry)
+            count += 1
+        return count
+
+    def set_back(self, seconds: float) -> None:
+        """The wall clock went back by so much: nobody waits longer for that."""
+        for _, _, entry in self._delayed:
+            entry.next_attempt_at -= seconds
+        self._delayed = [
+            (entry.next_attempt_at, row, entry) for _, row, entry in self._delayed
+        ]
+        heapify(self._delayed)
+
+    # -- out --
+
+    def take(self, limit: int) -> list[Entry]:
+        """Up to `limit` in order, up to the first whose body is on the disk only."""
+        taken: list[Entry] = []
+        for line in (self._first, self._second):
+            head = line.head()
+            while head is not None and len(taken) < limit:
+                if head.message is None:
+                    return self._fly(taken)
+                taken.append(line.pop())
+                head = line.head()
+        return self._fly(taken)
+
+    def take_old(self, received_before: float, limit: int) -> list[Entry]:
+        """Up to `limit` resident ones from the heads of both lines that are so old."""
+        taken: list[Entry] = []
+        for line in (self._first, self._second):
+            head = line.head()
+            while (
+                head is not None
+                and len(taken) < limit
+                and head.message is not None
+                and head.received_at < received_before
+            ):
+                taken.append(line.pop())
+                head = line.head()
+        return self._fly(taken)
+
+    # -- bodies --
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the next one to take has its body on the disk only."""
+        head = self._first.head() or self._second.head()
+        return head is not None and head.message is None
+
+    def absent(self, limit: int, received_before: float = inf) -> list[Entry]:
+        """Up to `limit` whose body is on the disk only, in the order of taking.
+
+        With `received_before`, only from the heads of the lines that are so old.
+        """
+        page: list[Entry] = []
+        for line in (self._first, self._second):
+            for entry in line:
+                if len(page) >= limit or entry.received_at >= received_before:
+                    break
+                if entry.message is None:
+                    page.append(entry)
+        return page
+
+    def admit(
+        self,
+        page: Iterable[Entry],
+        bodies: Mapping[int, tuple[Message, PushPart | None]],
+    ) -> list[int]:
+        """Bodies of an `absent` page have come; the rows of those without, now out."""
+        lost = []
+        for entry in page:
+            body = bodies.get(entry.row)
+            if body is None:
+                lost.append(entry)
+            else:
+                entry.message, entry.push = body
+                self._hold(1)
+        for line in (self._first, self._second):
+            line.discard({one.row for one in lost if self._line(one) is line})
+        return [one.row for one in lost]
+
+    def _line(self, entry: Entry) -> Line:
+        return self._first if entry.priority else self._second
+
+    def _delay(self, entry: Entry) -> None:
+        entry.message = entry.push = None
+        heappush(self._delayed, (entry.next_attempt_at, entry.row, entry))
+
+    def _hold(self, count: int) -> None:
+        self.resident += count
+        self.residence.held += count
+
+    def _fly(self, taken: list[Entry]) -> list[Entry]:
+        self.flight += len(taken)
+        self._hold(-len(taken))
+        return taken

@@ -1,0 +1,211 @@
+"""What delivery sees of one queue: it takes, and what it cannot take yet is fetched.
+
+Bodies come from the spool in pages, one page of one queue at a time.  Entries that
+grew too old end here when the configuration wants them not to be attempted, or when
+nothing at all can be delivered.  Timers and wake-ups are the scheduler's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import define, field
+
+from mcmtpush.config.views import QueueSettings
+from mcmtpush.ports import Lane, Now, Spool
+from mcmtpush.queues.domain import DomainQueue
+from mcmtpush.queues.residence import LARGEST_PAGE
+from mcmtpush.values import Attempt, Entry, Expired, Message, PushPart, QueueKey
+
+
+NOT_ATTEMPTED = Expired("554 5.4.5 [internal] Delivery not attempted (message expired)")
+TOO_OLD = Expired("554 5.4.7 [internal] exceeded max time without delivery")
+
+STUCK_SECONDS = 60.0
+"""A queue from which nothing was taken for so long delivers nothing."""
+
+
+@define
+class Gate:
+    """Whether anything at all is handed out.
+
+    Attributes:
+        reason: why nothing is for now, or None.
+        draining: nothing ever again.
+    """
+
+    reason: str | None = None
+    draining: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether entries are handed out."""
+        return self.reason is None and not self.draining
+
+
+class Household(Protocol):
+    """What all outlets share; the scheduler."""
+
+    gate: Gate
+    spool: Spool
+    now: Now
+    expire: Callable[[QueueKey, Sequence[Attempt]], None]
+
+    def seconds(self) -> float:
+        """Seconds on a clock that is only good for differences."""
+
+    def wake(self, outlet: Outlet) -> None:
+        """Look at this queue at the next turn."""
+
+    def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
+        """These left the queue because they cannot be read."""
+
+    def not_loaded(self, key: QueueKey, failure: Any) -> None:
+        """Bodies did not come; to be tried again at the next scan."""
+
+
+@define(eq=False)
+class Outlet:
+    """Implements `mcmtpush.ports.Queue`.
+
+    Attributes:
+        key: which queue.
+        queue: the entries.
+        lane: the delivery side; set once, right after construction.
+        booked_at: when the alarm looks after this queue next, epoch seconds.
+        moved_at: when something was taken last, or the queue ceased to be idle, on
+            the clock of differences.
+    """
+
+    queue: DomainQueue
+    _house: Household
+    _settings_for: Callable[[QueueKey], QueueSettings]
+    moved_at: float
+    key: QueueKey = field(init=False)
+    booked_at: float | None = field(default=None, init=False)
+    lane: Lane = field(init=False)
+    _loading: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.key = self.queue.key
+
+    @property
+    def settings(self) -> QueueSettings:
+        """What the configuration says now."""
+        return self._settings_for(self.key)
+
+    @property
+    def open(self) -> bool:
+        """Whether entries of this queue are handed out now."""
+        return self._house.gate.open and not self.settings.suspend_delivery
+
+    # -- for the lane --
+
+    @property
+    def backlog(self) -> int:
+        """Entries that may be attempted now; none while delivery is held back."""
+        return self.queue.active if self.open else 0
+
+    def take(self, limit: int) -> list[Entry]:
+        """Up to `limit` resident entries, in order; now in flight."""
+        settings = self.settings
+        if not self._house.gate.open or settings.suspend_delivery:
+            return []
+        if settings.never_attempt_expired_messages:
+            taken = self._take_young(limit, self._cutoff(settings))
+        else:
+            taken = self.queue.take(limit)
+        if taken:
+            self.moved_at = self._house.seconds()
+        self._load_next(settings)
+        return taken
+
+    def _take_young(self, limit: int, cutoff: float) -> list[Entry]:
+        young: list[Entry] = []
+        old: list[Entry] = []
+        while batch := self.queue.take(limit - len(young)):
+            for entry in batch:
+                (old if entry.received_at < cutoff else young).append(entry)
+        self._end(old, NOT_ATTEMPTED)
+        return young
+
+    # -- for the scheduler --
+
+    def enqueue(self, entries: Sequence[Entry]) -> None:
+        """New entries of this queue."""
+        self.arriving()
+        now = self._house.now()
+        self.queue.enqueue(entries, now, self.settings.max_resident_active_queue)
+
+    def arriving(self) -> None:
+        """Entries are about to become active: an idle queue is not a stuck one."""
+        if not self.queue.active:
+            self.moved_at = self._house.seconds()
+
+    def look(self) -> None:
+        """Do what there is to do: end, fetch, or let the lane work."""
+        if not self.queue.active:
+            return
+        settings = self.settings
+        if not self._house.gate.open or settings.suspend_delivery:
+            # Held back is not stuck: the time does not count against the messages.
+            self.moved_at = self._house.seconds()
+            return
+        if self._is_stuck(settings):
+            self._end_old(self._cutoff(settings), settings)
+        if settings.max_resident_active_queue != 0:
+            self._load_next(settings)
+        self.lane.work()
+
+    # -- ends --
+
+    def _is_stuck(self, settings: QueueSettings) -> bool:
+        patience = min(STUCK_SECONDS, settings.message_expiration_seconds)
+        return self._house.seconds() - self.moved_at > patience
+
+    def _cutoff(self, settings: QueueSettings) -> float:
+        return self._house.now() - settings.message_expiration_seconds
+
+    def _end_old(self, cutoff: float, settings: QueueSettings) -> None:
+        """A page of those that are too old to wait for a way out."""
+        old = self.queue.take_old(cutoff, LARGEST_PAGE)
+        self._end(old, TOO_OLD)
+        if old:
+            self._house.wake(self)
+        self._load(self.queue.absent(self._page(settings), cutoff))
+
+    def _end(self, entries: Sequence[Entry], outcome: Expired) -> None:
+        if entries:
+            self._house.expire(self.key, [Attempt(entry, outcome) for entry in entries])
+
+    # -- bodies --
+
+    def _page(self, settings: QueueSettings) -> int:
+        return self.queue.residence.page(settings.max_resident_active_queue)
+
+    def _load_next(self, settings: QueueSettings) -> None:
+        if self.queue.blocked:
+            self._load(self.queue.absent(self._page(settings)))
+
+    def _load(self, page: list[Entry]) -> None:
+        if self._loading or not page:
+            return
+        self._loading = True
+        loaded = self._house.spool.load([entry.row for entry in page])
+        loaded.addCallbacks(self._loaded, self._not_loaded, callbackArgs=(page,))
+
+    def _loaded(
+        self,
+        bodies: Mapping[int, tuple[Message, PushPart | None]],
+        page: Sequence[Entry],
+    ) -> None:
+        self._loading = False
+        lost = self.queue.admit(page, bodies)
+        if lost:
+            self._house.lost(self.key, lost)
+        self._house.wake(self)
+
+    def _not_loaded(self, failure: Any) -> None:
+        self._loading = False
+        self._house.not_loaded(self.key, failure)

@@ -1,0 +1,295 @@
+"""All queues together: recovered at the start, woken in turn, drained at the end.
+
+Knows which queue an entry belongs to, and nothing of how delivery or the disk work.
+Every wake-up waits for the next reactor turn, so that what arrives in one turn leaves
+in one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mcmtpush.config.views import QueueSettings
+from mcmtpush.counters import Counters
+from mcmtpush.errors import LocalProtocolError
+from mcmtpush.ports import Clock, Lane, Now, Queue, Spool
+from mcmtpush.queues.alarm import Alarm
+from mcmtpush.queues.domain import DomainQueue
+from mcmtpush.queues.outlet import Gate, Outlet
+from mcmtpush.queues.residence import Residence
+from mcmtpush.values import Attempt, Entry, QueueKey
+
+
+RECOVERED_AT_ONCE = 2000
+RELEASED_AT_ONCE = 5000
+IDLE_SECONDS = 3600.0
+"""An empty queue is given up after so long."""
+
+log = Logger()
+
+
+@define(eq=False, kw_only=True)
+class Scheduler:
+    """Implements `mcmtpush.ports.Queues`; `enqueue` is reception's way in.
+
+    Attributes:
+        spool: where bodies and earlier messages come from.
+        settings_for: asked again and again, so it must be cheap.
+        open_lane: makes the delivery side of a new queue.
+        expire: takes attempts that end without being attempted; they are in flight.
+        max_resident_messages: bodies in memory over all queues; 0 = no limit.
+    """
+
+    clock: Clock
+    now: Now
+    spool: Spool
+    settings_for: Callable[[QueueKey], QueueSettings]
+    open_lane: Callable[[Queue], Lane]
+    expire: Callable[[QueueKey, Sequence[Attempt]], None]
+    counters: Counters
+    scan_interval_seconds: float
+    max_resident_messages: int
+    gate: Gate = field(factory=Gate, init=False)
+    _outlets: dict[QueueKey, Outlet] = field(factory=dict, init=False)
+    _to_wake: dict[Outlet, None] = field(factory=dict, init=False)
+    _waking: IDelayedCall | None = field(default=None, init=False)
+    _recovery: Deferred[None] | None = field(default=None, init=False)
+    _paging: IDelayedCall | None = field(default=None, init=False)
+    _residence: Residence = field(init=False)
+    _alarm: Alarm = field(init=False)
+    _scanned: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._residence = Residence(self.max_resident_messages)
+        self._alarm = Alarm(
+            clock=self.clock,
+            now=self.now,
+            scan_interval_seconds=self.scan_interval_seconds,
+            due=self._release,
+            scan=self._scan,
+        )
+
+    # -- from the service --
+
+    def start(self) -> Deferred[None]:
+        """Deliver, and enqueue page by page what the spool holds; fires after that."""
+        self._scanned = (self.now(), self.clock.seconds())
+        self._alarm.start()
+        self._recovery = Deferred()
+        recovered = self._recovery
+        self._recover(0)
+        return recovered
+
+    def drain(self) -> Deferred[None]:
+        """Hand out no more; fires when every lane has drained."""
+        self.gate.draining = True
+        self._alarm.stop()
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
+        if self._paging is not None:
+            self._paging.cancel()
+            self._recovered()
+        lanes = [self._drain_lane(outlet) for outlet in self._outlets.values()]
+        drained: Deferred[Any] = DeferredList(lanes)
+        return drained.addCallback(lambda _: None)
+
+    @property
+    def queued(self) -> int:
+        """Entries in all queues and in flight from them."""
+        return sum(
+            outlet.queue.active + outlet.queue.delayed + outlet.queue.flight
+            for outlet in self._outlets.values()
+        )
+
+    # -- from reception --
+
+    def enqueue(self, pairs: Sequence[tuple[QueueKey, Entry]]) -> None:
+        """New entries, durable already, each for its queue."""
+        for key, run in groupby(pairs, itemgetter(0)):
+            outlet = self._outlet(key)
+            outlet.enqueue([entry for _, entry in run])
+            self._alarm.book(outlet)
+            self.wake(outlet)
+
+    # -- from disposition --
+
+    def retry(self, key: QueueKey, entries: Sequence[Entry]) -> None:
+        """No longer in flight: wait until `entry.next_attempt_at`."""
+        outlet = self._known(key)
+        outlet.queue.retry(entries)
+        self._alarm.book(outlet)
+        self.counters.add("queues.retried", len(entries))
+
+    def requeue(self, key: QueueKey, entries: Sequence[Entry]) -> None:
+        """No longer in flight: first in line again, in their old order."""
+        outlet = self._known(key)
+        outlet.arriving()
+        outlet.queue.requeue(entries)
+        self.wake(outlet)
+        self.counters.add("queues.requeued", len(entries))
+
+    def done(self, key: QueueKey, count: int) -> None:
+        """So many are no longer in flight: they ended."""
+        self._known(key).queue.done(count)
+
+    def pause(self, reason: str) -> None:
+        """Hand out nothing; `reason` goes to the diagnostics."""
+        if self.gate.reason is None:
+            log.warn("deliveries pause: {reason}", reason=reason)
+        self.gate.reason = reason
+
+    def resume(self) -> None:
+        """Hand out again."""
+        if self.gate.reason is not None:
+            self.gate.reason = None
+            log.info("deliveries go on")
+            self._wake_all()
+
+    # -- from outlets --
+
+    def seconds(self) -> float:
+        """Seconds on a clock that is only good for differences."""
+        return self.clock.seconds()
+
+    def wake(self, outlet: Outlet) -> None:
+        """Look at this queue at the next turn."""
+        if self.gate.draining:
+            return
+        self._to_wake[outlet] = None
+        if self._waking is None:
+            self._waking = self.clock.callLater(0, self._look)
+
+    def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
+        """These left the queue because they cannot be read."""
+        self.counters.add("queues.lost", len(rows))
+        log.error(
+            "{count} entries of {domain} (binding {binding}) left their queue since "
+            "their spool rows cannot be read: {rows}",
+            count=len(rows),
+            domain=key.domain,
+            binding=key.binding,
+            rows=", ".join(map(str, rows)),
+        )
+
+    def not_loaded(self, key: QueueKey, failure: Any) -> None:
+        """Bodies did not come; to be tried again at the next scan."""
+        log.error(
+            "cannot load messages of {domain}, trying again within {interval} s: "
+            "{reason}",
+            domain=key.domain,
+            interval=self.scan_interval_seconds,
+            reason=failure.getErrorMessage(),
+        )
+
+    # -- queues --
+
+    def _outlet(self, key: QueueKey) -> Outlet:
+        outlet = self._outlets.get(key)
+        if outlet is None:
+            queue = DomainQueue(key, self._residence)
+            outlet = Outlet(queue, self, self.settings_for, self.clock.seconds())
+            self._outlets[key] = outlet
+            outlet.lane = self.open_lane(outlet)
+        return outlet
+
+    def _known(self, key: QueueKey) -> Outlet:
+        outlet = self._outlets.get(key)
+        if outlet is None:
+            raise LocalProtocolError(f"nothing was taken from a queue {key}")
+        return outlet
+
+    def _drain_lane(self, outlet: Outlet) -> Deferred[None]:
+        return outlet.lane.drain().addErrback(
+            lambda failure: log.failure("a lane did not drain", failure)
+        )
+
+    # -- turns --
+
+    def _look(self) -> None:
+        self._waking = None
+        outlets, self._to_wake = self._to_wake, {}
+        for outlet in outlets:
+            outlet.look()
+
+    def _wake_all(self) -> None:
+        for outlet in self._outlets.values():
+            if outlet.queue.active:
+                self.wake(outlet)
+
+    def _release(self, outlet: Outlet, now: float) -> None:
+        outlet.arriving()
+        outlet.queue.release(now, RELEASED_AT_ONCE)
+        self.wake(outlet)
+
+    def _scan(self) -> None:
+        """What no event tells: clocks, settings, old messages, idle queues."""
+        self._follow_clock()
+        self._wake_all()
+        idle_since = self.clock.seconds() - IDLE_SECONDS
+        for key, outlet in list(self._outlets.items()):
+            if outlet.queue.empty and outlet.moved_at < idle_since:
+                del self._outlets[key]
+                self._drain_lane(outlet)
+
+    def _follow_clock(self) -> None:
+        before, then = self._scanned
+        self._scanned = (self.now(), self.clock.seconds())
+        back = (self._scanned[1] - then) - (self._scanned[0] - before)
+        if back <= self.scan_interval_seconds:
+            return
+        log.warn("the clock was set back by {seconds:.0f} s", seconds=back)
+        self._alarm.forget()
+        for outlet in self._outlets.values():
+            outlet.queue.set_back(back)
+            self._alarm.book(outlet)
+
+    # -- recovery --
+
+    def _recover(self, after_row: int) -> None:
+        self._paging = None
+        page = self.spool.recover(after_row, RECOVERED_AT_ONCE)
+        page.addCallbacks(
+            self._recovered_page, self._not_recovered, errbackArgs=(after_row,)
+        )
+
+    def _recovered_page(self, pairs: Sequence[tuple[QueueKey, Entry]]) -> None:
+        if not pairs or self.gate.draining:
+            self._recovered()
+            return
+        self.counters.add("queues.recovered", len(pairs))
+        self.enqueue(pairs)
+        # Reception and delivery have their turns in between.
+        self._paging = self.clock.callLater(0, self._recover, pairs[-1][1].row)
+
+    def _not_recovered(self, failure: Failure, after_row: int) -> None:
+        if self.gate.draining:
+            self._recovered()
+            return
+        log.error(
+            "cannot read the spool, trying again in {interval} s: {reason}",
+            interval=self.scan_interval_seconds,
+            reason=failure.getErrorMessage(),
+        )
+        self._paging = self.clock.callLater(
+            self.scan_interval_seconds, self._recover, after_row
+        )
+
+    def _recovered(self) -> None:
+        self._paging = None
+        if self._recovery is not None:
+            recovery, self._recovery = self._recovery, None
+            log.info(
+                "{count} messages were in the spool",
+                count=self.counters.get("queues.recovered"),
+            )
+            recovery.callback(None)

@@ -1,0 +1,109 @@
+"""Where a spool lives: its folder, the file modes, and the lock that keeps it ours.
+
+The lock is a whole-file lock on `mcmtpush.lock`: the system gives it up when the
+process ends, however it ends.  The database itself stays open to readers, so that
+operators can look into it with `sqlite3` at any time.
+
+Removing a message needs room too, in the write-ahead log.  So the last part of the
+disk is not for new messages: otherwise a spool that filled its disk would never empty
+itself again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from shutil import disk_usage
+from typing import TextIO
+
+from mcmtpush.errors import SpoolError
+from mcmtpush.spool.database import LOG_SIZE, open_database
+from mcmtpush.spool.store import Store
+
+
+DATABASE = "mcmtpush.db"
+LOCK = "mcmtpush.lock"
+FOLDER_MODE = 0o750
+SMALLEST_LOG = 128 * 1024
+UNKNOWN = 1 << 60
+
+
+def open_spool(folder: str, *, mode: int, force_fsync: bool, pid: int) -> Store:
+    """The spool in `folder`, made if need be, locked for this process.
+
+    `mode` is that of the database and of the files beside it; `pid` is told to
+    whoever finds the lock taken.  Call after the process has forked.  Raises
+    SpoolError with a reason to act on.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        lock = _lock(place, mode, pid)
+    except OSError as error:
+        raise SpoolError(f"cannot use the spool folder {folder}: {error}") from error
+    try:
+        _touch(place / DATABASE, mode)
+        room = Room(place)
+        database = open_database(
+            str(place / DATABASE), force_fsync=force_fsync, log_size=room.log_size
+        )
+        return Store(database, lock=lock, room=room)
+    except BaseException:
+        lock.close()
+        raise
+
+
+class Room:
+    """How much of the disk new messages may use.
+
+    Called, it gives bytes; a disk that does not tell has room until SQLite finds none.
+
+    Attributes:
+        log_size: at how many bytes the log is emptied; less on a small disk.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        total, _ = self._ask()
+        self._reserve = min(4 * LOG_SIZE, total // 4)
+        self.log_size = min(LOG_SIZE, max(self._reserve // 4, SMALLEST_LOG))
+
+    def __call__(self) -> int:
+        """Bytes for new messages; negative when removals have begun to use theirs."""
+        return self._ask()[1] - self._reserve
+
+    def _ask(self) -> tuple[int, int]:
+        try:
+            usage = disk_usage(self._place)
+        except OSError:
+            return UNKNOWN, UNKNOWN
+        return (usage.total, usage.free) if usage.total else (UNKNOWN, UNKNOWN)
+
+
+def _lock(place: Path, mode: int, pid: int) -> TextIO:
+    path = place / LOCK
+    path.touch(mode)
+    lock = path.open("r+", encoding="ascii", errors="replace")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = lock.read(20).strip() or "unknown"
+        lock.close()
+        raise SpoolError(
+            f"the spool {place} is in use by process {holder}: stop it, or give "
+            "this one a spoolbase of its own"
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{pid}\n")
+    lock.flush()
+    return lock
+
+
+def _touch(path: Path, mode: int) -> None:
+    try:
+        path.touch(mode)
+        # The log and its index get the mode of the database from SQLite.
+        if path.stat().st_mode & 0o7777 != mode:
+            path.chmod(mode)
+    except OSError as error:
+        raise SpoolError(f"cannot use the spool {path}: {error}") from error

@@ -1,0 +1,367 @@
+"""The statements: one database connection, whole batches, no threads, no Deferreds.
+
+Rules of this file
+
+- `apply` writes a batch in one transaction or not at all.
+- Rows go to the database many at a time.  SQLite's driver gives up the interpreter
+  lock at every step of a statement and may wait five milliseconds to get it back
+  when the reactor is busy, so a statement for each row would be slow exactly under
+  load.
+- A row that cannot be read is copied to `quarantine` and leaves the other tables;
+  it never stops the rest.
+- Errors of the driver pass through; `mcmtpush.spool.writer` knows what to make of
+  them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+import orjson
+
+from mcmtpush.errors import SpoolCorruptError, SpoolError, SpoolFullError
+from mcmtpush.spool import statement
+from mcmtpush.spool.codec import (
+    Delete,
+    Insert,
+    Operation,
+    Row,
+    Update,
+    body_of,
+    waiting_of,
+)
+from mcmtpush.spool.database import PAGE_SIZE
+from mcmtpush.spool.fault import damage, is_damage
+from mcmtpush.values import Entry, Message, PushPart, QueueKey
+
+
+REFUSALS = (
+    *(sqlite3.Error, ValueError, TypeError, OverflowError, MemoryError),
+    SpoolError,
+)
+"""What is raised here when a value is not taken or a statement fails."""
+
+Bodies = dict[int, tuple[Message, PushPart | None]]
+
+_RESERVED_AT_ONCE = 100_000
+_ROW_SIZE = 2048
+"""A generous guess at a row without its mail."""
+_UNSOUND = "a column has a value of the wrong type"
+
+
+class Store:
+    """A spool: what one connection knows how to do with it.
+
+    `lock` is closed after the connection; `room` says how many bytes more may be used
+    on the disk, without it there is no limit.  See `mcmtpush.spool.folder`.
+
+    Attributes:
+        first_row: the first number that this process may use; everything below
+            was left by an earlier one.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        lock: TextIO | None = None,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._room = room
+        try:
+            (reserved,) = connection.execute(statement.RESERVED).fetchone()
+        except (sqlite3.Error, TypeError) as error:
+            raise SpoolError(f"cannot read the spool: {error}") from error
+        self.first_row: int = reserved
+        self._reserved: int = reserved
+
+    # -- writing --
+
+    def apply(self, operations: Sequence[Operation]) -> None:
+        """Write all of these in one transaction, or raise and write none.
+
+        Raises SpoolFullError for inserts when there is no room for them any more.
+        An entry is never inserted and deleted, or deleted and updated, in one call.
+        """
+        with self._transaction():
+            reserved = self._apply(operations)
+        self._reserved = reserved
+
+    def apply_each(self, operations: Sequence[Operation]) -> list[Exception | None]:
+        """Write those that can be written, in one transaction; why not, of the others.
+
+        For a batch that `apply` refused because of something in it.  Rows to delete
+        and to update are tried one by one.  Raises when nothing could be written.
+        """
+        reserved = self._reserved
+        try:
+            with self._transaction():
+                return [self._try_whole(operation) for operation in operations]
+        except BaseException:
+            self._reserved = reserved
+            raise
+
+    def _try_whole(self, operation: Operation) -> Exception | None:
+        error = self._try(operation)
+        if error is None or isinstance(operation, Insert):
+            return error
+        failures = [self._try(single) for single in _singles(operation)]
+        return next(filter(None, failures), None)
+
+    def _try(self, operation: Operation) -> Exception | None:
+        self._connection.execute("SAVEPOINT single")
+        try:
+            reserved = self._apply([operation])
+        except REFUSALS as error:
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO single")
+            self._connection.execute("RELEASE single")
+            return error
+        self._connection.execute("RELEASE single")
+        self._reserved = reserved
+        return None
+
+    def _apply(self, operations: Sequence[Operation]) -> int:
+        connection = self._connection
+        inserts = [one for one in operations if isinstance(one, Insert)]
+        reserved = self._reserve(inserts)
+        if inserts:
+            self._require_room(inserts)
+            statement.INSERT_CONTENT.run(
+                connection.execute, [insert.content for insert in inserts]
+            )
+            entries = [row for insert in inserts for row in insert.entries]
+            statement.INSERT_ENTRY.run(connection.execute, entries)
+        changes = {
+            change[2]: change
+            for operation in operations
+            if isinstance(operation, Update)
+            for change in operation.changes
+        }
+        statement.UPDATE_ENTRY.run(connection.execute, list(changes.values()))
+        rows = [
+            row
+            for operation in operations
+            if isinstance(operation, Delete)
+            for row in operation.rows
+        ]
+        if rows:
+            self._delete(rows)
+        return reserved
+
+    def _require_room(self, inserts: Sequence[Insert]) -> None:
+        """Stop in time: removals need room as well, in the log, to make room."""
+        if self._room is None:
+            return
+        needed = sum(
+            len(insert.content[-1]) + _ROW_SIZE * (1 + len(insert.entries))
+            for insert in inserts
+        )
+        # Once in the log and once in the table, where free pages are used again.
+        if self._room() + self._free_bytes() < 2 * needed:
+            raise SpoolFullError(
+                "no room for the spool: what is left on the disk is kept for removals"
+            )
+
+    def _free_bytes(self) -> int:
+        (pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return int(pages) * PAGE_SIZE
+
+    def _reserve(self, inserts: Sequence[Insert]) -> int:
+        top = max(
+            (max(one.content[0], one.entries[-1][0]) for one in inserts), default=0
+        )
+        if top < self._reserved:
+            return self._reserved
+        reserved: int = top + _RESERVED_AT_ONCE
+        self._connection.execute(statement.RESERVE, (reserved,))
+        return reserved
+
+    def _delete(self, rows: Sequence[int]) -> None:
+        connection = self._connection
+        these = (_json(rows),)
+        shared = [row for (row,) in connection.execute(statement.SHARED_OF, these)]
+        connection.execute(statement.DELETE_ENTRY, these)
+        connection.execute(statement.DELETE_OWN, these)
+        if shared:
+            connection.execute(statement.DELETE_SHARED, (_json(shared),))
+
+    # -- reading --
+
+    def recover(
+        self, after_row: int, limit: int
+    ) -> tuple[list[tuple[QueueKey, Entry]], list[SpoolCorruptError]]:
+        """Up to `limit` entries of an earlier process above `after_row`, oldest first.
+
+        None only when there are no more.  With them, what was set aside on the way.
+        """
+        faults: list[SpoolCorruptError] = []
+        entries: list[tuple[QueueKey, Entry]] = []
+        while not entries and after_row < self.first_row - 1:
+            rows, after_row = self._page(after_row, limit, faults)
+            for sound, *row in rows:
+                if sound:
+                    entries.append(waiting_of(tuple(row)))
+                else:
+                    faults.append(self._set_aside(row[0], _UNSOUND))
+        return entries, faults
+
+    def _page(
+        self, after_row: int, limit: int, faults: list[SpoolCorruptError]
+    ) -> tuple[list[Row], int]:
+        """Some rows, and the row after which to go on; fewer rows before damage."""
+        while True:
+            try:
+                rows = self._waiting(after_row, limit)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                if limit == 1:
+                    return [], self._skip(after_row, damage(error), faults)
+                limit = max(1, limit // 8)
+            else:
+                return rows, rows[-1][1] if rows else self.first_row
+
+    def _waiting(self, after_row: int, limit: int) -> list[Row]:
+        return self._connection.execute(
+            statement.WAITING, (after_row, self.first_row, limit)
+        ).fetchall()
+
+    def _skip(
+        self, after_row: int, reason: str, faults: list[SpoolCorruptError]
+    ) -> int:
+        """Set aside what cannot be read right after a row; the last row of that."""
+        last = self._end_of_damage(after_row)
+        try:
+            rows = self._connection.execute(
+                statement.NUMBERS, (after_row, last)
+            ).fetchall()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            reason = f"{reason} (concerns every row up to {last})"
+            faults.append(SpoolCorruptError(after_row + 1, reason))
+        else:
+            faults += [self._set_aside(row, reason) for (row,) in rows]
+        return last
+
+    def _end_of_damage(self, after_row: int) -> int:
+        """The lowest row behind which reading succeeds again, by halving."""
+        bad, step = after_row, 1
+        while bad + step < self.first_row and not self._readable(bad + step):
+            bad, step = bad + step, step * 2
+        good = min(bad + step, self.first_row)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            if self._readable(middle):
+                good = middle
+            else:
+                bad = middle
+        return good
+
+    def _readable(self, after_row: int) -> bool:
+        try:
+            self._waiting(after_row, 1)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return False
+        return True
+
+    def load(self, rows: Sequence[int]) -> tuple[Bodies, list[SpoolCorruptError]]:
+        """The messages of these rows; absent ones and unreadable ones are left out."""
+        try:
+            found = self._connection.execute(
+                statement.BODIES_OF_THESE, (_json(rows),)
+            ).fetchall()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return self._load_singly(rows)
+        bodies: Bodies = {}
+        faults = []
+        for sound, *row in found:
+            try:
+                bodies[row[0]] = _checked_body(sound, tuple(row))
+            except SpoolCorruptError as error:
+                faults.append(self._set_aside(error.row, error.reason))
+        return bodies, faults
+
+    def _load_singly(
+        self, rows: Sequence[int]
+    ) -> tuple[Bodies, list[SpoolCorruptError]]:
+        bodies: Bodies = {}
+        faults = []
+        for row in rows:
+            try:
+                for sound, *values in self._connection.execute(
+                    statement.BODIES_OF_ONE, (row,)
+                ):
+                    bodies[row] = _checked_body(sound, tuple(values))
+            except SpoolCorruptError as error:
+                faults.append(self._set_aside(row, error.reason))
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                faults.append(self._set_aside(row, damage(error)))
+        return bodies, faults
+
+    def load_mail(self, row: int) -> bytes | None:
+        """The mail content of one entry, None if there is no such row."""
+        found = self._connection.execute(statement.MAIL, (row,)).fetchone()
+        return None if found is None else found[0]
+
+    def _set_aside(self, row: int, reason: str) -> SpoolCorruptError:
+        """Move what can be read of a row to `quarantine`.
+
+        A row on a page that cannot even be written stays where it is: it is out of
+        the queues until the next start, and that start says so again.
+        """
+        for copy in (statement.SET_ASIDE, statement.SET_ENTRY_ASIDE):
+            with suppress(*REFUSALS), self._transaction():
+                self._connection.execute(copy, (reason, row))
+                self._delete([row])
+                break
+        return SpoolCorruptError(row, reason)
+
+    # -- the connection --
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Move the log into the database, close it and give up the lock."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _checked_body(sound: int, row: Row) -> tuple[Message, PushPart | None]:
+    if not sound:
+        raise SpoolCorruptError(row[0], _UNSOUND)
+    return body_of(row)
+
+
+def _json(rows: Sequence[int]) -> str:
+    return orjson.dumps(list(rows)).decode()
+
+
+def _singles(operation: Update | Delete) -> Iterator[Operation]:
+    if isinstance(operation, Update):
+        return (Update((change,)) for change in operation.changes)
+    return (Delete((row,)) for row in operation.rows)

@@ -1,0 +1,457 @@
+"""One queue: nothing lost, nothing twice, everything in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from mcmtpush.errors import LocalProtocolError
+from mcmtpush.queues.domain import DomainQueue
+from mcmtpush.queues.residence import Residence
+from mcmtpush.values import Entry, Message, PushPart, QueueKey
+from tests.support.case import TestCase, readable
+
+
+KEY = QueueKey("default", "default", "apn_example.com")
+PUSH = PushPart("ab" * 32, b"{}")
+NO_LIMIT = -1
+
+
+def a_message(row: int = 0) -> Message:
+    """A body."""
+    return Message(str(row), "b", "c", 0.0, "s@x", "r@x", KEY, 100)
+
+
+def an_entry(
+    row: int,
+    priority: int = 0,
+    *,
+    at: float = 0.0,
+    age: float = 0.0,
+    bare: bool = False,
+) -> Entry:
+    """An entry, resident unless `bare`."""
+    entry = Entry(row, age, next_attempt_at=at, priority=priority)
+    if not bare:
+        entry.message, entry.push = a_message(row), PUSH
+    return entry
+
+
+def bodies(entries: Sequence[Entry]) -> dict[int, tuple[Message, PushPart | None]]:
+    """What the spool would answer."""
+    return {entry.row: (a_message(entry.row), PUSH) for entry in entries}
+
+
+def rows(entries: Sequence[Entry]) -> list[int]:
+    """Who they are."""
+    return [entry.row for entry in entries]
+
+
+class DomainCase(TestCase):
+    """One queue with a budget of its own."""
+
+    def setUp(self) -> None:
+        self.residence = Residence(0)
+        self.queue = DomainQueue(KEY, self.residence)
+
+    def enqueue(self, *entries: Entry, now: float = 0.0, limit: int = NO_LIMIT) -> None:
+        """Enqueue at a time."""
+        self.queue.enqueue(entries, now, limit)
+
+
+class OrderTests(DomainCase):
+    """Who is next."""
+
+    def test_first_come_first_taken(self) -> None:
+        """Entries leave in the order in which they came."""
+        self.enqueue(an_entry(5), an_entry(3))
+        self.enqueue(an_entry(4))
+        self.assertEqual(rows(self.queue.take(2)), [5, 3])
+        self.assertEqual(rows(self.queue.take(2)), [4])
+        self.assertEqual(self.queue.take(2), [])
+
+    def test_priority_goes_first(self) -> None:
+        """Priority 1 is taken before everything else."""
+        self.enqueue(an_entry(1), an_entry(2, 1), an_entry(3), an_entry(4, 1))
+        self.assertEqual(rows(self.queue.take(3)), [2, 4, 1])
+
+    def test_returned_ones_are_first_in_their_old_order(self) -> None:
+        """What came back stands in front, by row, however it came back."""
+        self.enqueue(*(an_entry(row) for row in range(1, 8)))
+        taken = self.queue.take(5)
+        self.queue.requeue([taken[4], taken[2]])
+        self.queue.requeue([taken[3], taken[0]])
+        self.queue.admit(taken, bodies(taken))
+        self.assertEqual(rows(self.queue.take(9)), [1, 3, 4, 5, 6, 7])
+
+    def test_returned_ones_stay_behind_priority(self) -> None:
+        """Coming back does not make an entry more important."""
+        self.enqueue(an_entry(1))
+        taken = self.queue.take(1)
+        self.enqueue(an_entry(2, 1))
+        self.queue.requeue(taken)
+        self.queue.admit(taken, bodies(taken))
+        self.assertEqual(rows(self.queue.take(2)), [2, 1])
+
+
+class DelayTests(DomainCase):
+    """Who waits for a time."""
+
+    def test_waits_for_its_time(self) -> None:
+        """An entry with a future time is delayed, and active from that time on."""
+        self.enqueue(an_entry(1, at=50.0, bare=True), now=10.0)
+        self.assertEqual((self.queue.active, self.queue.delayed), (0, 1))
+        self.assertEqual(self.queue.next_due(), 50.0)
+        self.assertEqual(self.queue.release(49.9, 10), 0)
+        self.assertEqual(self.queue.release(50.0, 10), 1)
+        self.assertEqual((self.queue.active, self.queue.delayed), (1, 0))
+        self.assertIsNone(self.queue.next_due())
+
+    def test_past_times_are_active(self) -> None:
+        """An entry whose time has passed wants its attempt now."""
+        self.enqueue(an_entry(1, at=50.0), now=50.0)
+        self.assertEqual(self.queue.active, 1)
+
+    def test_released_in_order_of_time(self) -> None:
+        """The one that was due first goes first, older rows first among equals."""
+        entries = [an_entry(1, at=9.0), an_entry(2, at=7.0), an_entry(3, at=7.0)]
+        self.enqueue(*entries)
+        self.queue.release(9.0, 10)
+        self.queue.admit(entries, bodies(entries))
+        self.assertEqual(rows(self.queue.take(3)), [2, 3, 1])
+
+    def test_release_is_bounded(self) -> None:
+        """A great crowd moves in parts."""
+        self.enqueue(*(an_entry(row, at=5.0) for row in range(10)))
+        self.assertEqual(self.queue.release(9.0, 4), 4)
+        self.assertEqual((self.queue.active, self.queue.delayed), (4, 6))
+
+    def test_retry_drops_the_body(self) -> None:
+        """Who waits for a retry is on the disk only."""
+        self.enqueue(an_entry(1))
+        (entry,) = self.queue.take(1)
+        entry.next_attempt_at = 20.0
+        self.queue.retry([entry])
+        self.assertIsNone(entry.message)
+        self.assertIsNone(entry.push)
+        self.assertEqual((self.queue.flight, self.queue.delayed), (0, 1))
+        self.assertEqual(self.queue.next_due(), 20.0)
+
+    def test_clock_set_back(self) -> None:
+        """Nobody waits longer because the clock went back."""
+        self.enqueue(an_entry(1, at=100.0), an_entry(2, at=90.0), now=50.0)
+        self.queue.set_back(40.0)
+        self.assertEqual(self.queue.next_due(), 50.0)
+        self.assertEqual(self.queue.release(60.0, 9), 2)
+
+
+class BodyTests(DomainCase):
+    """What is in memory."""
+
+    def test_keeps_up_to_its_limit(self) -> None:
+        """Bodies beyond the limit are dropped on the way in."""
+        entries = [an_entry(row) for row in range(5)]
+        self.enqueue(*entries, limit=3)
+        self.assertEqual(
+            [entry.message is None for entry in entries], [False] * 3 + [True] * 2
+        )
+        self.assertEqual((self.queue.resident, self.residence.held), (3, 3))
+
+    def test_keeps_none(self) -> None:
+        """A limit of 0 keeps no body at all."""
+        entry = an_entry(1)
+        self.enqueue(entry, limit=0)
+        self.assertIsNone(entry.message)
+        self.assertTrue(self.queue.blocked)
+
+    def test_shares_the_budget(self) -> None:
+        """Two queues share the total, and taking gives room."""
+        self.residence.limit = 3
+        other = DomainQueue(KEY, self.residence)
+        self.enqueue(an_entry(1), an_entry(2))
+        second = [an_entry(3), an_entry(4)]
+        other.enqueue(second, 0.0, NO_LIMIT)
+        self.assertEqual([entry.message is None for entry in second], [False, True])
+        self.queue.take(1)
+        third = an_entry(5)
+        other.enqueue([third], 0.0, NO_LIMIT)
+        self.assertIsNotNone(third.message)
+        self.assertEqual(self.residence.held, 3)
+
+    def test_takes_only_what_is_there(self) -> None:
+        """The first one without a body stops the line, so that order is kept."""
+        self.enqueue(an_entry(1), an_entry(2, bare=True), an_entry(3))
+        self.assertEqual(rows(self.queue.take(3)), [1])
+        self.assertTrue(self.queue.blocked)
+        self.assertEqual(self.queue.take(3), [])
+
+    def test_priority_is_not_overtaken(self) -> None:
+        """Priority 0 waits while a body of priority 1 is fetched."""
+        self.enqueue(an_entry(1), an_entry(2, 1, bare=True))
+        self.assertEqual(self.queue.take(2), [])
+
+    def test_fetches_in_order_of_taking(self) -> None:
+        """A page holds those without bodies, in the order they will be taken."""
+        self.enqueue(
+            an_entry(1, bare=True),
+            an_entry(2),
+            an_entry(3, bare=True),
+            an_entry(4, 1, bare=True),
+            an_entry(5, bare=True),
+        )
+        self.assertEqual(rows(self.queue.absent(3)), [4, 1, 3])
+
+    def test_admits_bodies(self) -> None:
+        """Fetched bodies make their entries takeable."""
+        self.enqueue(an_entry(1, bare=True), an_entry(2, bare=True))
+        page = self.queue.absent(10)
+        self.assertEqual(self.queue.admit(page, bodies(page)), [])
+        self.assertEqual(self.queue.resident, 2)
+        taken = self.queue.take(2)
+        self.assertEqual(
+            [entry.message for entry in taken], [a_message(1), a_message(2)]
+        )
+        self.assertEqual(self.queue.resident, 0)
+
+    def test_lost_ones_leave(self) -> None:
+        """Entries whose rows cannot be read are out, wherever they stood."""
+        self.enqueue(*(an_entry(row, row % 2, bare=True) for row in range(10)))
+        page = self.queue.absent(8)
+        found = bodies(page)
+        for row in (1, 3, 4):
+            del found[row]
+        self.assertEqual(self.queue.admit(page, found), [1, 3, 4])
+        self.assertEqual(self.queue.active, 7)
+        page = self.queue.absent(8)
+        self.queue.admit(page, bodies(page))
+        self.assertEqual(rows(self.queue.take(9)), [5, 7, 9, 0, 2, 6, 8])
+
+    def test_lost_ones_that_came_back(self) -> None:
+        """The same for those that stand in front since they came back."""
+        self.enqueue(an_entry(1), an_entry(2), an_entry(3))
+        taken = self.queue.take(3)
+        self.queue.requeue(taken)
+        self.assertEqual(self.queue.admit(taken, bodies(taken[1:])), [1])
+        self.assertEqual(rows(self.queue.take(3)), [2, 3])
+
+    def test_requeue_drops_the_body(self) -> None:
+        """What was written may have lost its payload: it is fetched again."""
+        self.enqueue(an_entry(1))
+        taken = self.queue.take(1)
+        taken[0].push = PushPart("ab", b"")
+        self.queue.requeue(taken)
+        self.assertIsNone(taken[0].message)
+        self.assertIsNone(taken[0].push)
+        self.assertTrue(self.queue.blocked)
+
+
+class OldTests(DomainCase):
+    """Those that are too old."""
+
+    def test_heads_of_both_lines(self) -> None:
+        """Old ones are taken from the front of each line, up to the first young one."""
+        self.enqueue(
+            an_entry(1, age=1.0),
+            an_entry(2, age=9.0),
+            an_entry(3, age=2.0),
+            an_entry(4, 1, age=3.0),
+            an_entry(5, 1, age=8.0),
+        )
+        self.assertEqual(rows(self.queue.take_old(5.0, 10)), [4, 1])
+        self.assertEqual((self.queue.flight, self.queue.active), (2, 3))
+
+    def test_limit(self) -> None:
+        """No more than asked for."""
+        self.enqueue(*(an_entry(row) for row in range(5)))
+        self.assertEqual(rows(self.queue.take_old(5.0, 2)), [0, 1])
+
+    def test_bodies_first(self) -> None:
+        """Old ones without bodies are fetched, not skipped."""
+        self.enqueue(
+            an_entry(1, age=1.0, bare=True),
+            an_entry(2, age=2.0),
+            an_entry(3, age=9.0, bare=True),
+            an_entry(4, 1, age=9.0, bare=True),
+        )
+        self.assertEqual(self.queue.take_old(5.0, 10), [])
+        page = self.queue.absent(10, 5.0)
+        self.assertEqual(rows(page), [1])
+        self.queue.admit(page, bodies(page))
+        self.assertEqual(rows(self.queue.take_old(5.0, 10)), [1, 2])
+
+
+class FlightTests(DomainCase):
+    """Those in flight."""
+
+    def test_empty_only_without_flight(self) -> None:
+        """A queue is empty when nothing is here and nothing can come back."""
+        self.assertTrue(self.queue.empty)
+        self.enqueue(an_entry(1))
+        self.queue.take(1)
+        self.assertFalse(self.queue.empty)
+        self.queue.done(1)
+        self.assertTrue(self.queue.empty)
+
+    def test_nothing_comes_back_twice(self) -> None:
+        """More returns than flights are a bug, and a loud one."""
+        self.enqueue(an_entry(1), an_entry(2))
+        taken = self.queue.take(1)
+        self.queue.done(1)
+        for verb in (
+            lambda: self.queue.done(1),
+            lambda: self.queue.retry(taken),
+            lambda: self.queue.requeue(taken),
+        ):
+            with self.assertRaises(LocalProtocolError):
+                verb()
+        self.assertEqual((self.queue.flight, self.queue.active), (0, 1))
+
+
+class DomainMachine(RuleBasedStateMachine):
+    """A queue beside plain lists that say the same in the slowest way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = DomainQueue(KEY, Residence(6))
+        self.now = 0.0
+        self.rows = 0
+        self.arrivals = 0
+        self.active: list[tuple[tuple[int, int, int], Entry]] = []
+        self.delayed: list[Entry] = []
+        self.flight: list[Entry] = []
+        self.pages: list[list[Entry]] = []
+
+    def line_up(self, entry: Entry, *, returned: bool = False) -> None:
+        """Into the model's one list, with a key that says everything about order."""
+        self.arrivals += 1
+        place = (0, entry.row) if returned else (1, self.arrivals)
+        self.active.append(((-entry.priority, *place), entry))
+        self.active.sort(key=lambda pair: pair[0])
+
+    @rule(
+        entries=st.lists(
+            st.tuples(st.integers(0, 1), st.integers(0, 6), st.booleans()), max_size=6
+        ),
+        limit=st.integers(-1, 5),
+    )
+    def enqueue(self, entries: list[tuple[int, int, bool]], limit: int) -> None:
+        new = []
+        for priority, wait, bare in entries:
+            self.rows += 1
+            at = self.now + wait if wait else 0.0
+            new.append(an_entry(self.rows, priority, at=at, age=self.now, bare=bare))
+        self.queue.enqueue(new, self.now, limit)
+        for entry in new:
+            if entry.next_attempt_at > self.now:
+                self.delayed.append(entry)
+            else:
+                self.line_up(entry)
+
+    @rule(limit=st.integers(0, 6))
+    def take(self, limit: int) -> None:
+        expected = []
+        for _, entry in self.active[:limit]:
+            if entry.message is None:
+                break
+            expected.append(entry)
+        taken = self.queue.take(limit)
+        assert rows(taken) == rows(expected)
+        del self.active[: len(taken)]
+        self.flight += taken
+
+    @rule(back=st.integers(0, 10))
+    def take_old(self, back: int) -> None:
+        cutoff = self.now - back
+        expected = []
+        for priority in (1, 0):
+            for _, entry in self.active:
+                if entry.priority != priority:
+                    continue
+                if entry.received_at >= cutoff or entry.message is None:
+                    break
+                expected.append(entry)
+        taken = self.queue.take_old(cutoff, 100)
+        assert rows(taken) == rows(expected)
+        self.active = [pair for pair in self.active if pair[1] not in taken]
+        self.flight += taken
+
+    @precondition(lambda self: self.flight)
+    @rule(data=st.data(), verb=st.sampled_from(["done", "retry", "requeue"]))
+    def settle(self, data: st.DataObject, verb: str) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(self.flight), unique=True))
+        self.flight = [entry for entry in self.flight if entry not in chosen]
+        if verb == "done":
+            self.queue.done(len(chosen))
+        elif verb == "retry":
+            for entry in chosen:
+                entry.next_attempt_at = self.now + data.draw(st.integers(0, 9))
+            self.queue.retry(chosen)
+            self.delayed += chosen
+        else:
+            self.queue.requeue(chosen)
+            for entry in chosen:
+                self.line_up(entry, returned=True)
+
+    @rule(seconds=st.integers(0, 5), limit=st.integers(0, 5))
+    def pass_time(self, seconds: int, limit: int) -> None:
+        self.now += seconds
+        due = sorted(
+            (one for one in self.delayed if one.next_attempt_at <= self.now),
+            key=lambda one: (one.next_attempt_at, one.row),
+        )[:limit]
+        assert self.queue.release(self.now, limit) == len(due)
+        for entry in due:
+            self.delayed.remove(entry)
+            self.line_up(entry)
+
+    @precondition(lambda self: not self.pages)
+    @rule(limit=st.integers(1, 6))
+    def ask_for_bodies(self, limit: int) -> None:
+        page = self.queue.absent(limit)
+        bare = [entry for _, entry in self.active if entry.message is None]
+        assert rows(page) == rows(bare[:limit])
+        self.pages.append(page)
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data())
+    def bodies_come(self, data: st.DataObject) -> None:
+        page = self.pages.pop()
+        lost = data.draw(st.lists(st.sampled_from(page), unique=True)) if page else []
+        found = bodies([entry for entry in page if entry not in lost])
+        assert sorted(self.queue.admit(page, found)) == sorted(rows(lost))
+        self.active = [pair for pair in self.active if pair[1] not in lost]
+
+    @invariant()
+    def counts(self) -> None:
+        assert self.queue.active == len(self.active)
+        assert self.queue.delayed == len(self.delayed)
+        assert self.queue.flight == len(self.flight)
+        assert self.queue.empty == (not (self.active or self.delayed or self.flight))
+        resident = [one for _, one in self.active if one.message is not None]
+        assert self.queue.resident == self.queue.residence.held == len(resident)
+        assert self.queue.blocked == bool(
+            self.active and self.active[0][1].message is None
+        )
+        assert all(entry.message is None for entry in self.delayed)
+        times = [entry.next_attempt_at for entry in self.delayed]
+        assert self.queue.next_due() == min(times, default=None)
+
+
+class DomainMachineTests(TestCase):
+    """The queue against its model."""
+
+    @readable
+    def test_machine(self) -> None:
+        """Nothing is lost, nothing is handed out twice, order and counts hold."""
+        run_state_machine_as_test(
+            DomainMachine, settings=settings(max_examples=60, stateful_step_count=40)
+        )

@@ -1,0 +1,474 @@
+"""All queues together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+
+from mcmtpush.config.views import QueueSettings
+from mcmtpush.counters import Counters
+from mcmtpush.errors import LocalProtocolError, SpoolError
+from mcmtpush.ports import Queue
+from mcmtpush.queues.outlet import NOT_ATTEMPTED, TOO_OLD
+from mcmtpush.queues.scheduler import IDLE_SECONDS, RECOVERED_AT_ONCE, Scheduler
+from mcmtpush.values import Attempt, Entry, QueueKey
+from tests.queues.test_domain import KEY, an_entry, bodies, rows
+from tests.support.case import TestCase
+
+
+NOW = 1_700_000_000.0
+OTHER = QueueKey("default", "default", "other.example")
+
+
+class LeftSpool:
+    """What an earlier process left, and bodies for whoever asks."""
+
+    def __init__(self) -> None:
+        self.left: list[tuple[QueueKey, Entry]] = []
+        self.pages: list[tuple[int, int]] = []
+        self.loads: list[list[int]] = []
+        self.failures = 0
+
+    def recover(self, after_row: int, limit: int) -> Deferred[Any]:
+        if self.failures:
+            self.failures -= 1
+            return fail(SpoolError("disk"))
+        self.pages.append((after_row, limit))
+        found = [pair for pair in self.left if pair[1].row > after_row]
+        return succeed(found[:limit])
+
+    def load(self, rows: Sequence[int]) -> Deferred[Any]:
+        self.loads.append(list(rows))
+        return succeed(bodies([an_entry(row) for row in rows]))
+
+
+class GreedyLane:
+    """Takes as much as it may as soon as it is told to work."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self.limit = 100
+        self.works = 0
+        self.taken: list[Entry] = []
+        self.drained: Deferred[None] = Deferred()
+        self.drains = 0
+
+    def work(self) -> None:
+        self.works += 1
+        while taken := self.queue.take(self.limit):
+            self.taken += taken
+
+    def drain(self) -> Deferred[None]:
+        self.drains += 1
+        return self.drained
+
+
+class SchedulerCase(TestCase):
+    """A scheduler with greedy lanes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.jump = 0.0
+        self.spool: Any = LeftSpool()
+        self.lanes: dict[QueueKey, GreedyLane] = {}
+        self.ended: list[tuple[QueueKey, Attempt]] = []
+        self.settings = QueueSettings(message_expiration_seconds=600)
+        self.counters = Counters()
+        self.limit = 100
+        self.scheduler = Scheduler(
+            clock=self.clock,
+            now=self.now,
+            spool=self.spool,
+            settings_for=lambda _: self.settings,
+            open_lane=self.open_lane,
+            expire=self.expire,
+            counters=self.counters,
+            scan_interval_seconds=15,
+            max_resident_messages=32768,
+        )
+
+    def now(self) -> float:
+        """The wall clock, which may jump."""
+        return NOW + self.clock.seconds() + self.jump
+
+    def open_lane(self, queue: Queue) -> GreedyLane:
+        """A lane, once for each queue."""
+        lane = self.lanes[queue.key] = GreedyLane(queue)
+        lane.limit = self.limit
+        return lane
+
+    def expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
+        """Disposition is told, and takes them out of flight."""
+        self.ended += [(key, attempt) for attempt in attempts]
+        self.scheduler.done(key, len(attempts))
+
+    def configure(self, **changes: object) -> None:
+        """The configuration changes."""
+        self.settings = evolve(self.settings, **changes)
+
+    def start(self) -> None:
+        """Start with what is in the spool."""
+        started = self.scheduler.start()
+        self.clock.advance(0)
+        self.successResultOf(started)
+
+    def enqueue(self, *numbers: int, key: QueueKey = KEY, age: float = 0.0) -> None:
+        """Entries for one queue."""
+        received_at = self.now() - age
+        pairs = [(key, an_entry(number, age=received_at)) for number in numbers]
+        self.scheduler.enqueue(pairs)
+
+    def taken(self, key: QueueKey = KEY) -> list[int]:
+        """What the lane of a queue has got since the last time."""
+        lane = self.lanes[key]
+        lane.taken, taken = [], lane.taken
+        self.flying = taken
+        return rows(taken)
+
+    def block(self, key: QueueKey = KEY) -> None:
+        """The gateway cannot be reached: the lane takes nothing."""
+        self.lanes[key].limit = 0
+
+
+class EnqueueTests(SchedulerCase):
+    """From reception to the lane."""
+
+    def test_each_to_its_queue(self) -> None:
+        """Entries reach the lane of their own queue, in order."""
+        self.start()
+        pairs = [(KEY, 1), (OTHER, 2), (KEY, 3)]
+        self.scheduler.enqueue([(key, an_entry(row)) for key, row in pairs])
+        self.clock.advance(0)
+        self.assertEqual((self.taken(KEY), self.taken(OTHER)), ([1, 3], [2]))
+        self.assertEqual(self.scheduler.queued, 3)
+
+    def test_one_wake_for_a_turn(self) -> None:
+        """All that arrives in one reactor turn leaves in one batch, in the next."""
+        self.start()
+        for number in range(20):
+            self.enqueue(number)
+        self.assertEqual(self.lanes[KEY].works, 0)
+        self.clock.advance(0)
+        self.assertEqual(self.lanes[KEY].works, 1)
+        self.assertEqual(self.taken(), list(range(20)))
+
+    def test_one_lane_a_queue(self) -> None:
+        """A queue keeps its lane."""
+        self.start()
+        self.enqueue(1)
+        lane = self.lanes[KEY]
+        self.enqueue(2)
+        self.assertIs(self.lanes[KEY], lane)
+
+    def test_total_of_bodies(self) -> None:
+        """All queues together keep no more bodies than the total allows."""
+        self.configure(max_resident_active_queue=-1, suspend_delivery=True)
+        self.scheduler._residence.limit = 5
+        entries = [(key, an_entry(row)) for row in range(4) for key in (KEY, OTHER)]
+        self.scheduler.enqueue(entries)
+        resident = [entry for _, entry in entries if entry.message is not None]
+        self.assertEqual(len(resident), 5)
+
+
+class SettleTests(SchedulerCase):
+    """The arrows that point back."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.enqueue(1, 2, 3, 4)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(), [1, 2, 3, 4])
+
+    def test_done(self) -> None:
+        """What is done is gone."""
+        self.scheduler.done(KEY, 4)
+        self.assertEqual(self.scheduler.queued, 0)
+
+    def test_requeue(self) -> None:
+        """What is requeued comes again at the next turn, bodies fetched anew."""
+        self.enqueue(5)
+        self.scheduler.requeue(KEY, [self.flying[2], self.flying[1]])
+        self.scheduler.done(KEY, 2)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(), [2, 3, 5])
+        self.assertEqual(self.spool.loads, [[2, 3]])
+
+    def test_retry(self) -> None:
+        """What is to be retried comes at its time, and not before."""
+        entry = self.flying[0]
+        entry.next_attempt_at = self.now() + 1200.5
+        self.scheduler.retry(KEY, [entry])
+        for _ in range(120):
+            self.clock.advance(10)
+        self.assertEqual(self.taken(), [])
+        self.clock.advance(0.5)
+        self.assertEqual(self.taken(), [1])
+
+    def test_several_retries_with_one_timer(self) -> None:
+        """Queues wait together: one timer, each entry in time."""
+        self.enqueue(9, key=OTHER)
+        self.clock.advance(0)
+        self.taken(OTHER)
+        (other,) = self.flying
+        self.taken(KEY)
+        other.next_attempt_at = self.now() + 7.0
+        self.scheduler.retry(OTHER, [other])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(7.0)
+        self.assertEqual(self.taken(OTHER), [9])
+
+    def test_unknown_queue(self) -> None:
+        """Nothing can come back to a queue that gave nothing: a loud bug."""
+        for verb in (
+            lambda: self.scheduler.done(OTHER, 1),
+            lambda: self.scheduler.retry(OTHER, [an_entry(1)]),
+            lambda: self.scheduler.requeue(OTHER, [an_entry(1)]),
+        ):
+            with self.assertRaises(LocalProtocolError):
+                verb()
+
+
+class GateTests(SchedulerCase):
+    """Holding back."""
+
+    def test_pause_and_resume(self) -> None:
+        """Paused lanes get nothing; resumed ones everything, and each is said once."""
+        self.start()
+        with capturedLogs() as logs:
+            self.scheduler.pause("the log is full")
+            self.scheduler.pause("the log is still full")
+            self.enqueue(1)
+            self.clock.advance(60)
+            self.assertEqual(self.taken(), [])
+            self.scheduler.resume()
+            self.scheduler.resume()
+            self.clock.advance(0)
+        self.assertEqual(self.taken(), [1])
+        self.assertEqual([line["log_level"].name for line in logs], ["warn", "info"])
+        self.assertEqual(logs[0]["reason"], "the log is full")
+
+    def test_suspended_until_the_next_scan(self) -> None:
+        """A lifted suspension is noticed at the next scan without being told."""
+        self.start()
+        self.configure(suspend_delivery=True)
+        self.enqueue(1)
+        self.clock.advance(14)
+        self.assertEqual(self.taken(), [])
+        self.configure(suspend_delivery=False)
+        self.clock.advance(1)
+        self.assertEqual(self.taken(), [1])
+
+
+class ExpiryTests(SchedulerCase):
+    """Too old."""
+
+    def test_not_attempted(self) -> None:
+        """With the option expired messages end at the head of the queue."""
+        self.configure(never_attempt_expired_messages=True)
+        self.start()
+        self.enqueue(1, 2, age=601)
+        self.enqueue(3)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(), [3])
+        self.assertEqual(
+            [(key, one.entry.row, one.outcome) for key, one in self.ended],
+            [(KEY, 1, NOT_ATTEMPTED), (KEY, 2, NOT_ATTEMPTED)],
+        )
+        self.assertEqual(self.scheduler.queued, 1)
+
+    def test_unreachable_gateway(self) -> None:
+        """Everything that waits for a gateway in vain ends when it is too old."""
+        self.limit = 0
+        self.configure(max_resident_active_queue=10)
+        self.start()
+        self.enqueue(*range(1300))
+        self.clock.pump([15] * 40)
+        self.assertEqual(self.ended, [])
+        self.clock.pump([15] * 2)
+        self.assertEqual([one.entry.row for _, one in self.ended], list(range(1300)))
+        self.assertEqual({one.outcome for _, one in self.ended}, {TOO_OLD})
+        self.assertTrue(all(one.entry.message for _, one in self.ended))
+        self.assertEqual(self.scheduler.queued, 0)
+
+
+class ClockTests(SchedulerCase):
+    """Wall clocks that jump."""
+
+    def delayed(self, seconds: float) -> None:
+        """One entry that waits for a retry."""
+        self.start()
+        self.enqueue(1)
+        self.clock.advance(0)
+        self.taken()
+        self.flying[0].next_attempt_at = self.now() + seconds
+        self.scheduler.retry(KEY, self.flying)
+
+    def test_ahead(self) -> None:
+        """After a jump ahead what is due is found at the next scan."""
+        self.delayed(1200)
+        self.jump = 86400.0
+        self.clock.advance(15)
+        self.assertEqual(self.taken(), [1])
+
+    def test_back(self) -> None:
+        """After a jump back nobody waits longer than was meant."""
+        self.delayed(1200)
+        self.clock.pump([15] * 4)
+        self.jump = -30 * 86400.0
+        with capturedLogs() as logs:
+            self.clock.pump([15] * 75)
+        self.assertEqual(self.taken(), [])
+        self.assertEqual([line["log_level"].name for line in logs], ["warn"])
+        self.clock.advance(15)
+        self.assertEqual(self.taken(), [1])
+
+
+class RecoverTests(SchedulerCase):
+    """The start."""
+
+    def test_pages(self) -> None:
+        """The spool is read page by page, with reactor turns in between."""
+        self.spool.left = [
+            (KEY, an_entry(row, bare=True)) for row in range(1, RECOVERED_AT_ONCE + 11)
+        ]
+        started = self.scheduler.start()
+        self.assertNoResult(started)
+        self.assertEqual(len(self.spool.pages), 1)
+        self.enqueue(9_000_000)
+        self.clock.advance(0)
+        self.successResultOf(started)
+        page = RECOVERED_AT_ONCE
+        self.assertEqual(self.spool.pages, [(0, page), (page, page), (page + 10, page)])
+        self.clock.advance(0)
+        taken = self.taken()
+        self.assertEqual(sorted(taken), [*range(1, page + 11), 9_000_000])
+        self.assertEqual(len(taken), len(set(taken)))
+        self.assertEqual(self.counters.get("queues.recovered"), page + 10)
+
+    def test_schedule_survives(self) -> None:
+        """A recovered entry waits for the time it was given before."""
+        waiting = an_entry(1, bare=True, at=self.now() + 100)
+        self.spool.left = [(KEY, waiting), (KEY, an_entry(2, bare=True))]
+        self.start()
+        self.assertEqual(self.taken(), [2])
+        self.clock.advance(100)
+        self.assertEqual(self.taken(), [1])
+
+    def test_disk_trouble(self) -> None:
+        """A page that cannot be read is asked for again."""
+        self.spool.left = [(KEY, an_entry(1, bare=True))]
+        self.spool.failures = 2
+        started = self.scheduler.start()
+        with capturedLogs() as logs:
+            self.clock.advance(15)
+            self.clock.advance(15)
+        self.successResultOf(started)
+        self.assertEqual(self.taken(), [1])
+        self.assertEqual(logs[0]["log_level"].name, "error")
+
+    def test_drained_meanwhile(self) -> None:
+        """Draining ends the recovery: the rest stays on the disk."""
+        self.spool.left = [
+            (KEY, an_entry(row, bare=True)) for row in range(1, 2 * RECOVERED_AT_ONCE)
+        ]
+        started = self.scheduler.start()
+        self.scheduler.drain()
+        self.successResultOf(started)
+        self.clock.advance(60)
+        self.assertEqual(len(self.spool.pages), 1)
+
+    def test_drained_in_trouble(self) -> None:
+        """The same while it waits for the disk."""
+        self.spool.failures = 1
+        started = self.scheduler.start()
+        self.successResultOf(self.scheduler.drain())
+        self.successResultOf(started)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class DrainTests(SchedulerCase):
+    """The end."""
+
+    def test_waits_for_every_lane(self) -> None:
+        """Nothing more is handed out; it is over when the last lane says so."""
+        self.start()
+        self.enqueue(1)
+        self.enqueue(2, key=OTHER)
+        self.clock.advance(0)
+        self.enqueue(3)
+        drained = self.scheduler.drain()
+        self.assertNoResult(drained)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.lanes[KEY].queue.take(5), [])
+        self.lanes[KEY].drained.callback(None)
+        self.assertNoResult(drained)
+        self.lanes[OTHER].drained.callback(None)
+        self.assertIsNone(self.successResultOf(drained))
+
+    def test_settling_goes_on(self) -> None:
+        """What was in flight can still come back, and nothing is woken by it."""
+        self.start()
+        self.enqueue(1, 2, 3)
+        self.clock.advance(0)
+        self.taken()
+        self.scheduler.drain()
+        first, second = self.flying[:2]
+        second.next_attempt_at = self.now() + 5
+        self.scheduler.requeue(KEY, [first])
+        self.scheduler.retry(KEY, [second])
+        self.scheduler.done(KEY, 1)
+        self.assertEqual(self.scheduler.queued, 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_failing_lane(self) -> None:
+        """A lane that fails to drain is told and does not hold up the others."""
+        self.start()
+        self.enqueue(1)
+        drained = self.scheduler.drain()
+        with capturedLogs() as logs:
+            self.lanes[KEY].drained.errback(RuntimeError("bug"))
+        self.successResultOf(drained)
+        self.assertEqual(len(logs), 1)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+
+class IdleTests(SchedulerCase):
+    """Queues that nobody needs."""
+
+    def test_given_up(self) -> None:
+        """An empty queue goes after a long while, and comes back when needed."""
+        self.start()
+        self.enqueue(1)
+        self.clock.advance(0)
+        self.scheduler.done(KEY, 1)
+        lane = self.lanes[KEY]
+        self.clock.advance(IDLE_SECONDS)
+        self.assertEqual(lane.drains, 0)
+        self.clock.advance(15)
+        self.assertEqual(lane.drains, 1)
+        lane.drained.callback(None)
+        self.enqueue(2)
+        self.clock.advance(0)
+        self.assertIsNot(self.lanes[KEY], lane)
+        self.taken()
+        self.assertEqual(rows(self.flying), [2])
+
+    def test_kept(self) -> None:
+        """Not while anything is in flight or waits for its time."""
+        self.start()
+        self.enqueue(1, 2)
+        self.clock.advance(0)
+        self.taken()
+        self.scheduler.done(KEY, 1)
+        self.flying[0].next_attempt_at = self.now() + 3 * IDLE_SECONDS
+        self.clock.pump([15] * 300)
+        self.assertEqual(self.lanes[KEY].drains, 0)
+        self.scheduler.retry(KEY, self.flying[:1])
+        self.clock.pump([15] * 300)
+        self.assertEqual(self.lanes[KEY].drains, 0)

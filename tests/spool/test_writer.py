@@ -1,0 +1,591 @@
+"""Group commit: who is told what, and when."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+
+from mcmtpush.counters import Counters
+from mcmtpush.errors import SpoolError, SpoolFullError
+from mcmtpush.spool.folder import open_spool
+from mcmtpush.spool.store import Store
+from mcmtpush.spool.worker import WriterThread
+from mcmtpush.spool.writer import QUIET_SECONDS, RETRY_SECONDS, SpoolWriter
+from mcmtpush.values import Entry, Submission
+from tests.spool.test_codec import PUSH, a_message, a_submission, submissions
+from tests.spool.test_store import copy_files, open_store, recover_all
+from tests.support.case import TestCase, readable
+
+
+class HandWorker:
+    """A worker that works when told."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+        self.log: list[str] = []
+
+    def start(self) -> None:
+        self.log.append("start")
+
+    def run(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
+    def close(self) -> None:
+        self.log.append("close")
+
+    def step(self) -> None:
+        """Do the oldest job."""
+        self.jobs.pop(0)()
+
+    def go(self) -> None:
+        """Do all jobs, those that come up meanwhile included."""
+        while self.jobs:
+            self.step()
+
+
+class Calls:
+    """Stands in for `callFromThread`: remembers, then calls."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, function: Callable[..., None], *args: object) -> None:
+        self.count += 1
+        function(*args)
+
+
+class WriterCase(TestCase):
+    """A writer over a real store, with a worker moved by hand."""
+
+    def setUp(self) -> None:
+        self.place = Path(self.mktemp())
+        self.place.mkdir()
+        self.store = open_store(self.place)
+        self.addCleanup(self.store.close)
+        self.worker = HandWorker()
+        self.calls = Calls()
+        self.clock = Clock()
+        self.counters = Counters()
+        self.writer = self.new_writer(self.store)
+
+    def new_writer(self, store: Store) -> SpoolWriter:
+        """A writer over a store."""
+        return SpoolWriter(
+            store,
+            worker=self.worker,
+            to_reactor=self.calls,
+            clock=self.clock,
+            counters=self.counters,
+        )
+
+    def stored(self, count: int = 1) -> list[Entry]:
+        """Some messages, durable."""
+        done = [self.writer.store(a_submission()) for _ in range(count)]
+        self.worker.go()
+        return [entry for one in done for entry in self.successResultOf(one)]
+
+    def on_disk(self) -> set[int]:
+        """The rows that another process would find if this one died now."""
+        crashed = open_store(copy_files(self.place, Path(self.mktemp())))
+        rows = {entry.row for _, entry in recover_all(crashed, 1000)}
+        crashed.close()
+        return rows
+
+    def execute(self, sql: str) -> None:
+        """Change the database through the store's own connection."""
+        self.store._connection.execute(sql)
+
+
+class StoreTests(WriterCase):
+    """Storing."""
+
+    def test_entries_are_durable_and_resident(self) -> None:
+        """One entry a message, in order, with bodies, told only when on the disk."""
+        first, second = a_message(recipient="a@x"), a_message(priority=1)
+        done = self.writer.store(a_submission(first, second))
+        self.assertNoResult(done)
+        self.worker.go()
+        one, two = self.successResultOf(done)
+        self.assertEqual(self.on_disk(), {one.row, two.row})
+        self.assertEqual((one.message, two.message), (first, second))
+        self.assertIs(one.push, PUSH)
+        self.assertEqual((one.priority, two.priority), (0, 1))
+        self.assertEqual(one.received_at, first.received_at)
+        self.assertEqual((one.attempts, one.next_attempt_at), (0, 0.0))
+        self.assertLess(one.row, two.row)
+        self.assertEqual(self.counters.get("spool.stored"), 2)
+
+    def test_all_that_waits_shares_one_commit(self) -> None:
+        """Stores, removals and changes of a turn are one commit and one call home."""
+        gone, kept = self.stored(2)
+        commits, calls = self.counters.get("spool.commits"), self.calls.count
+        kept.attempts, kept.next_attempt_at = 3, 99.0
+        done: list[Deferred[Any]] = [
+            *(self.writer.store(a_submission()) for _ in range(20)),
+            self.writer.forget([gone.row]),
+            self.writer.reschedule([kept]),
+        ]
+        self.assertEqual(len(self.worker.jobs), 1)
+        self.worker.go()
+        for one in done:
+            self.successResultOf(one)
+        self.assertEqual(self.counters.get("spool.commits"), commits + 1)
+        self.assertEqual(self.calls.count, calls + 1)
+        self.assertEqual(len(self.on_disk()), 21)
+        self.assertEqual(self.counters.get("spool.forgotten"), 1)
+        self.assertEqual(self.counters.get("spool.rescheduled"), 1)
+
+    def test_rows_count_up_in_order_of_asking(self) -> None:
+        """Later messages have higher rows, whoever waits for what."""
+        done = [self.writer.store(a_submission()) for _ in range(5)]
+        self.worker.go()
+        rows = [self.successResultOf(one)[0].row for one in done]
+        self.assertEqual(rows, sorted(rows))
+        self.assertEqual(len(set(rows)), 5)
+
+    def test_what_comes_during_a_commit_is_in_the_next(self) -> None:
+        """A store asked for by the answer to another gets a turn of its own."""
+        chained = self.writer.store(a_submission())
+        more: list[Deferred[Any]] = []
+        chained.addCallback(lambda _: more.append(self.writer.store(a_submission())))
+        self.worker.step()
+        self.assertNoResult(more[0])
+        self.worker.step()
+        self.successResultOf(more[0])
+        self.assertEqual(self.worker.jobs, [])
+
+    def test_unstorable_context_fails_alone(self) -> None:
+        """It never reaches the disk, and its neighbours do."""
+        bad = a_submission(a_message(message_context={"a": "\ud800"}))
+        refused, fine = self.writer.store(bad), self.writer.store(a_submission())
+        self.failureResultOf(refused, SpoolError)
+        self.worker.go()
+        self.assertEqual(len(self.successResultOf(fine)), 1)
+
+    def test_poison_in_a_batch_fails_alone(self) -> None:
+        """One row that the database refuses does not keep the others from the disk."""
+        (entry,) = self.stored()
+        bad = self.writer.store(a_submission(a_message(sender="\udcff")))
+        fine = self.writer.store(a_submission())
+        forgotten = self.writer.forget([entry.row])
+        with capturedLogs() as logs:
+            self.worker.go()
+        self.failureResultOf(bad, SpoolError)
+        (saved,) = self.successResultOf(fine)
+        self.assertIsNone(self.successResultOf(forgotten))
+        self.assertEqual(self.on_disk(), {saved.row})
+        self.assertEqual([line["log_level"].name for line in logs], ["error"])
+        self.assertIn("surrogates", logs[0]["reason"])
+        self.assertEqual(self.counters.get("spool.refused"), 1)
+
+    def test_nothing_to_do_is_done(self) -> None:
+        """Empty lists cost no commit."""
+        self.successResultOf(self.writer.forget([]))
+        self.successResultOf(self.writer.reschedule([]))
+        self.assertEqual(self.worker.jobs, [])
+
+
+class FullDiskTests(WriterCase):
+    """No room: refuse the new, lose nothing of the old, block nobody."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.entries = self.stored(50)
+        self.fill()
+
+    def fill(self) -> None:
+        """Not one page more."""
+        (pages,) = self.store._connection.execute("PRAGMA page_count").fetchone()
+        self.execute(f"PRAGMA max_page_count = {pages}")
+
+    def make_room(self) -> None:
+        """The disk is enlarged."""
+        self.execute("PRAGMA max_page_count = 1000000")
+
+    def big(self) -> Submission:
+        """More than fits into free space on existing pages."""
+        return a_submission(mail=b"x" * 200_000)
+
+    def test_refuses_stores_and_removes_all_the_same(self) -> None:
+        """Stores of the batch get SpoolFullError; what makes room goes through."""
+        entry, other = self.entries[:2]
+        other.attempts = 4
+        refused = [self.writer.store(self.big()), self.writer.store(self.big())]
+        forgotten = self.writer.forget([entry.row])
+        changed = self.writer.reschedule([other])
+        with capturedLogs() as logs:
+            self.worker.go()
+        for one in refused:
+            self.failureResultOf(one, SpoolFullError)
+        self.successResultOf(forgotten)
+        self.successResultOf(changed)
+        self.assertEqual(self.on_disk(), {one.row for one in self.entries[1:]})
+        self.assertIn("no room", logs[0]["reason"])
+
+    def test_recovers(self) -> None:
+        """When there is room again everything goes on, and both are said once."""
+        with capturedLogs() as logs:
+            for _ in range(3):
+                refused = self.writer.store(self.big())
+                self.worker.go()
+                self.failureResultOf(refused, SpoolFullError)
+            self.make_room()
+            self.clock.advance(QUIET_SECONDS)
+            for _ in range(2):
+                stored = self.writer.store(self.big())
+                self.worker.go()
+                self.successResultOf(stored)
+        self.assertEqual([line["log_level"].name for line in logs], ["error", "info"])
+
+    def test_removals_are_no_relief(self) -> None:
+        """A removal that succeeds does not end the complaint, once a minute."""
+        with capturedLogs() as logs:
+            for entry in self.entries[:4]:
+                for done in (
+                    self.writer.store(self.big()),
+                    self.writer.forget([entry.row]),
+                ):
+                    self.worker.go()
+                    done.addErrback(lambda failure: failure.trap(SpoolFullError))
+                self.clock.advance(QUIET_SECONDS / 2)
+        self.assertEqual([line["log_level"].name for line in logs], ["error"] * 2)
+
+
+class UnwritableTests(WriterCase):
+    """The disk takes nothing at all for a while."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first, self.second = self.stored(2)
+        self.execute("PRAGMA query_only = 1")
+
+    def test_removals_and_changes_are_kept(self) -> None:
+        """What cannot be written now is written later, and told only then."""
+        self.second.attempts = 7
+        done = [
+            self.writer.forget([self.first.row]),
+            self.writer.reschedule([self.second]),
+        ]
+        with capturedLogs() as logs:
+            self.worker.go()
+            for _ in range(2):
+                self.clock.advance(RETRY_SECONDS)
+                self.worker.go()
+            for one in done:
+                self.assertNoResult(one)
+            self.assertEqual(len(self.on_disk()), 2)
+            self.execute("PRAGMA query_only = 0")
+            self.clock.advance(QUIET_SECONDS)
+            self.worker.go()
+        for one in done:
+            self.successResultOf(one)
+        self.assertEqual(self.on_disk(), {self.second.row})
+        self.assertEqual([line["log_level"].name for line in logs], ["error", "info"])
+        self.assertEqual(logs[0]["kept"], 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_next_commit_takes_them_along(self) -> None:
+        """Whatever is kept need not wait for its second chance by the clock."""
+        forgotten = self.writer.forget([self.first.row])
+        with capturedLogs():
+            self.worker.go()
+            self.execute("PRAGMA query_only = 0")
+            stored = self.writer.store(a_submission())
+            self.worker.go()
+        self.successResultOf(forgotten)
+        self.assertEqual(len(self.successResultOf(stored)), 1)
+
+    def test_stores_fail_at_once(self) -> None:
+        """A client gets its temporary answer, and not the one for a full disk."""
+        refused = self.writer.store(a_submission())
+        with capturedLogs():
+            self.worker.go()
+        error = self.failureResultOf(refused, SpoolError).value
+        self.assertNotIsInstance(error, SpoolFullError)
+        self.assertIn("readonly", str(error))
+        self.assertEqual(len(self.on_disk()), 2)
+
+    def test_reads_go_on(self) -> None:
+        """What is on the disk can be delivered."""
+        loaded = self.writer.load([self.first.row])
+        self.worker.go()
+        self.assertEqual(set(self.successResultOf(loaded)), {self.first.row})
+
+    def test_stop_tells_what_was_not_written(self) -> None:
+        """At the end nobody waits for ever: the rows stay, and that is said."""
+        forgotten = self.writer.forget([self.first.row])
+        with capturedLogs():
+            self.worker.go()
+        stopped = self.writer.stop()
+        with capturedLogs():
+            self.worker.go()
+        self.failureResultOf(forgotten, SpoolError)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(self.on_disk()), 2)
+
+
+class ReadTests(WriterCase):
+    """Reading between commits."""
+
+    def test_load(self) -> None:
+        """Bodies come back by row."""
+        first, second = self.stored(2)
+        loaded = self.writer.load([second.row, first.row, 999_999])
+        self.worker.go()
+        expected = {row: (a_message(), PUSH) for row in (first.row, second.row)}
+        self.assertEqual(self.successResultOf(loaded), expected)
+
+    def test_load_mail(self) -> None:
+        """The mail content comes by itself."""
+        (entry,) = self.stored()
+        mail = self.writer.load_mail(entry.row)
+        self.worker.go()
+        self.assertEqual(self.successResultOf(mail), b"mail\r\n")
+
+    def test_reads_see_the_commit_of_their_turn(self) -> None:
+        """A question asked after a change is answered after it."""
+        (entry,) = self.stored()
+        forgotten = self.writer.forget([entry.row])
+        loaded = self.writer.load([entry.row])
+        self.worker.go()
+        self.successResultOf(forgotten)
+        self.assertEqual(self.successResultOf(loaded), {})
+
+    def test_many_reads_let_commits_through(self) -> None:
+        """Between pages a store gets its turn."""
+        entries = self.stored(3)
+        rows = [entry.row for entry in entries] * 400
+        pages = [self.writer.load(rows) for _ in range(4)]
+        self.worker.step()
+        self.assertEqual(
+            [bool(page.called) for page in pages], [True] * 2 + [False] * 2
+        )
+        stored = self.writer.store(a_submission())
+        self.worker.step()
+        self.assertEqual(len(self.successResultOf(stored)), 1)
+        self.worker.go()
+        for page in pages:
+            self.assertEqual(len(self.successResultOf(page)), 3)
+
+    def test_unreadable_rows_are_told(self) -> None:
+        """One diagnostic a row, a count, and the others come back."""
+        good, bad = self.stored(2)
+        self.execute(f"UPDATE entry SET message_context = '[' WHERE row = {bad.row}")
+        loaded = self.writer.load([good.row, bad.row])
+        with capturedLogs() as logs:
+            self.worker.go()
+        self.assertEqual(set(self.successResultOf(loaded)), {good.row})
+        self.assertEqual(len(logs), 1)
+        self.assertEqual(logs[0]["fault"].row, bad.row)
+        self.assertEqual(self.counters.get("spool.quarantined"), 1)
+
+    def test_failed_read_is_an_error(self) -> None:
+        """A question that the disk does not answer fails, and the thread lives."""
+        self.execute("ALTER TABLE content RENAME TO elsewhere")
+        loaded = self.writer.load([1])
+        self.worker.go()
+        self.failureResultOf(loaded, SpoolError)
+        self.execute("ALTER TABLE elsewhere RENAME TO content")
+        self.assertEqual(len(self.stored()), 1)
+
+    def test_recover(self) -> None:
+        """A later process finds what this one left, and not what it stores itself."""
+        left = [entry.row for entry in self.stored(3)]
+        self.successResultOf(self.stop())
+        self.store = open_store(self.place)
+        self.addCleanup(self.store.close)
+        self.writer = self.new_writer(self.store)
+        self.stored(2)
+        page = self.writer.recover(0, 2)
+        rest = self.writer.recover(left[1], 2)
+        end = self.writer.recover(left[2], 2)
+        self.worker.go()
+        found = self.successResultOf(page) + self.successResultOf(rest)
+        self.assertEqual([entry.row for _, entry in found], left)
+        self.assertEqual(self.successResultOf(end), [])
+
+    def stop(self) -> Deferred[None]:
+        """Stop the writer by hand."""
+        stopped = self.writer.stop()
+        self.worker.go()
+        return stopped
+
+
+class StopTests(WriterCase):
+    """The end."""
+
+    def test_finishes_what_is_queued(self) -> None:
+        """Everything asked for before is done, then the log is in the database."""
+        done = [self.writer.store(a_submission()) for _ in range(3)]
+        page = self.writer.load([1])
+        stopped = self.writer.stop()
+        self.assertNoResult(stopped)
+        self.worker.go()
+        for one in [*done, page, stopped]:
+            self.successResultOf(one)
+        self.assertFalse((self.place / "mcmtpush.db-wal").exists())
+        self.assertEqual(len(self.on_disk()), 3)
+        self.assertEqual(self.worker.log, ["close"])
+
+    def test_refuses_afterwards(self) -> None:
+        """Late questions fail at once."""
+        self.writer.stop()
+        for late in (
+            self.writer.store(a_submission()),
+            self.writer.forget([1]),
+            self.writer.load([1]),
+        ):
+            error = self.failureResultOf(late, SpoolError).value
+            self.assertIn("closed", str(error))
+
+    def test_starts_its_worker(self) -> None:
+        """The thread begins when the writer does."""
+        self.writer.start()
+        self.assertEqual(self.worker.log, ["start"])
+
+
+class ThreadTests(TestCase):
+    """With a real thread, and a queue in place of the reactor."""
+
+    def test_a_thousand_messages(self) -> None:
+        """Answers come home on the caller's thread, few commits for many stores."""
+        folder = self.mktemp()
+        home: SimpleQueue[Any] = SimpleQueue()
+        thread, counters = WriterThread(), Counters()
+        writer = SpoolWriter(
+            open_spool(folder, mode=0o600, force_fsync=True, pid=1),
+            worker=thread,
+            to_reactor=lambda function, *args: home.put((function, args)),
+            clock=Clock(),
+            counters=counters,
+        )
+        writer.start()
+        done = [writer.store(a_submission()) for _ in range(1000)]
+        while not all(one.called for one in done):
+            function, args = home.get(timeout=30)
+            function(*args)
+        rows = [self.successResultOf(one)[0].row for one in done]
+        self.assertEqual(rows, sorted(set(rows)))
+        self.assertLess(counters.get("spool.commits"), 1000)
+        forgotten = writer.forget(rows[1:])
+        stopped = writer.stop()
+        while not stopped.called:
+            function, args = home.get(timeout=30)
+            function(*args)
+        self.successResultOf(forgotten)
+        self.successResultOf(stopped)
+        thread.join()
+        database = sqlite3.connect(f"{folder}/mcmtpush.db")
+        left = database.execute("SELECT row FROM entry").fetchall()
+        database.close()
+        self.assertEqual(left, [(rows[0],)])
+
+
+class WriterMachine(RuleBasedStateMachine):
+    """Turns, troubles and crashes in any order, beside what was promised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.crashes = 0
+        self.place = Path(self.folder.name) / "0"
+        self.place.mkdir()
+        self.waiting: list[Deferred[Any]] = []
+        self.promised: set[int] = set()
+        self.removing: set[int] = set()
+        self.refused = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """A new process over the files."""
+        self.store = open_store(self.place)
+        self.worker = HandWorker()
+        self.clock = Clock()
+        self.writer = SpoolWriter(
+            self.store,
+            worker=self.worker,
+            to_reactor=Calls(),
+            clock=self.clock,
+            counters=Counters(),
+        )
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(submission=submissions)
+    def accept(self, submission: Submission) -> None:
+        """A client sends something; from its answer on it is promised."""
+        done = self.writer.store(submission)
+        done.addCallbacks(self.promise, self.refuse)
+
+    def promise(self, entries: list[Entry]) -> None:
+        """The client has its 250."""
+        self.promised |= {entry.row for entry in entries}
+
+    def refuse(self, _: object) -> None:
+        """The client has its 451."""
+        self.refused += 1
+
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        """Some messages have their records: they may go."""
+        if candidates := sorted(self.promised - self.removing):
+            rows = set(data.draw(st.lists(st.sampled_from(candidates), min_size=1)))
+            self.removing |= rows
+            self.writer.forget(sorted(rows)).addCallback(
+                lambda _: self.promised.__isub__(rows) and None
+            )
+
+    @rule()
+    def turn(self) -> None:
+        """The thread comes round."""
+        with capturedLogs():
+            self.worker.go()
+
+    @rule(broken=st.booleans())
+    def trouble(self, broken: bool) -> None:
+        """The disk takes nothing, or takes all again."""
+        self.store._connection.execute(f"PRAGMA query_only = {int(broken)}")
+        self.clock.advance(RETRY_SECONDS)
+
+    @rule()
+    def crash(self) -> None:
+        """Everything in memory is gone; every promise is on the disk."""
+        self.crashes += 1
+        place = copy_files(self.place, Path(self.folder.name) / str(self.crashes))
+        self.store.close()
+        self.place = place
+        self.begin()
+        found = {entry.row for _, entry in recover_all(self.store, 1000)}
+        assert self.promised - self.removing <= found
+        assert found <= self.promised
+        self.promised = found
+        self.removing = set()
+
+
+class WriterMachineTests(TestCase):
+    """The law: durable before 250."""
+
+    @readable
+    def test_machine(self) -> None:
+        """Whatever was acknowledged is there after a crash at any moment."""
+        run_state_machine_as_test(
+            WriterMachine, settings=settings(max_examples=25, stateful_step_count=20)
+        )
