@@ -32,8 +32,9 @@ from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.spool.folder import open_spool
-from mcmtpush.spool.writer import SpoolWriter, WriterThread
-from mcmtpush.values import Attempt, MessageIds, QueueKey, Submission
+from mcmtpush.spool.worker import WriterThread
+from mcmtpush.spool.writer import SpoolWriter
+from mcmtpush.values import Attempt, Entry, MessageIds, QueueKey, Submission
 
 
 GOODBYE_SECONDS = 5.0
@@ -75,12 +76,16 @@ class Intake:
 
     def accept(self, submission: Submission) -> Deferred[None]:
         """Fires once every message is durable and in its queue."""
-        keys = [message.key for message in submission.messages]
-        return self.spool.store(submission).addCallback(
-            lambda entries: self.scheduler.enqueue(
-                list(zip(keys, entries, strict=True))
+        return self.spool.store(submission).addCallback(self._enqueue)
+
+    def _enqueue(self, entries: Sequence[Entry]) -> None:
+        """What is durable is accepted: a fault here must not be answered 451."""
+        try:
+            self.scheduler.enqueue(
+                [(entry.message.key, entry) for entry in entries if entry.message]
             )
-        )
+        except McmtPushError:
+            log.failure("not queued; the next start will find it in the spool")
 
 
 class Gateway(Service):

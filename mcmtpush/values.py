@@ -140,7 +140,15 @@ class Expired:
     text: str
 
 
-Outcome = Accepted | Refused | Discarded | Undecided | Expired
+@frozen
+class Answered:
+    """A mail server's final answer to this very message: 4xx for now, 5xx for good."""
+
+    code: int
+    text: str
+
+
+Outcome = Accepted | Refused | Discarded | Undecided | Expired | Answered
 
 
 @define(eq=False)

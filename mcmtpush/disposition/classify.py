@@ -17,6 +17,7 @@ from mcmtpush.apns.reasons import (
 )
 from mcmtpush.values import (
     Accepted,
+    Answered,
     Discarded,
     Expired,
     Outcome,
@@ -48,6 +49,9 @@ CHARGED: Final = frozenset(
 )
 """The classes that count as an attempt: the service looked at the message."""
 
+_PERMANENT_REPLY: Final = 500
+"""RFC 5321, 4.2.1: from here on trying again is of no use."""
+
 UNANSWERED: Final = "Connection closed without an answer"
 
 
@@ -57,9 +61,11 @@ def classify(outcome: Outcome) -> OutcomeClass:
     A refusal with status 0 names no error and is still a refusal: it may pass.
     """
     if isinstance(outcome, Refused):
-        if classify_status(outcome.status) is StatusClass.PERMANENT:
-            return OutcomeClass.PERMANENT
-        return OutcomeClass.TEMPORARY
+        permanent = classify_status(outcome.status) is StatusClass.PERMANENT
+        return OutcomeClass.PERMANENT if permanent else OutcomeClass.TEMPORARY
+    if isinstance(outcome, Answered):
+        permanent = outcome.code >= _PERMANENT_REPLY
+        return OutcomeClass.PERMANENT if permanent else OutcomeClass.TEMPORARY
     return _BY_TYPE[type(outcome)]
 
 
@@ -72,6 +78,8 @@ def answer(outcome: Outcome) -> tuple[int | None, str]:
         if outcome.status == NO_ERROR:
             return UNKNOWN, status_text(UNKNOWN)
         return outcome.status, outcome.detail
+    if isinstance(outcome, Answered):
+        return outcome.code, outcome.text
     if isinstance(outcome, Undecided):
         return UNKNOWN, UNANSWERED
     if isinstance(outcome, Expired):

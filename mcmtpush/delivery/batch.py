@@ -1,0 +1,65 @@
+"""From queued entries to the frames of one write.
+
+Knows neither the window they go into nor the transport that carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from mcmtpush.apns.frames import encode_notification
+from mcmtpush.apns.notification import prepare
+from mcmtpush.apns.window import UNDECIDED, following
+from mcmtpush.values import Attempt, Entry, PushPart, Refused
+
+
+LATEST_EXPIRY: Final = 0xFFFF_FFFF
+
+
+class Batch(NamedTuple):
+    """What one write carries, and what the check before it refused.
+
+    Attributes:
+        data: the frames of `written`, back to back.
+        written: identifiers in a row; undecided until somebody decides.
+        refused: never to be written; identifier and size are 0.
+    """
+
+    data: bytes
+    written: list[Attempt]
+    refused: list[Attempt]
+
+
+def encode_batch(
+    entries: Sequence[Entry], *, identifier: int, expires_at: int, remote_ip: str
+) -> Batch:
+    """Check and encode resident entries, in order.
+
+    `identifier` is for the first that is written, `expires_at` seconds since the
+    epoch, bent into 32 bits.  The payload of what is written is dropped from
+    its entry: should it be wanted again it is in the spool.
+    """
+    expires_at = min(max(expires_at, 0), LATEST_EXPIRY)
+    frames: list[bytes] = []
+    written: list[Attempt] = []
+    refused: list[Attempt] = []
+    for entry in entries:
+        push = entry.push
+        prepared = prepare(push)
+        if isinstance(prepared, Refused):
+            refused.append(Attempt(entry, prepared))
+            continue
+        frame = encode_notification(
+            identifier,
+            prepared.token,
+            prepared.payload,
+            expires_at,
+            prepared.priority,
+        )
+        frames.append(frame)
+        written.append(Attempt(entry, UNDECIDED, identifier, len(frame), remote_ip))
+        if push is not None:
+            entry.push = PushPart(push.token, b"", push.return_path)
+        identifier = following(identifier)
+    return Batch(b"".join(frames), written, refused)

@@ -1,0 +1,338 @@
+"""One place for a connection: empty, connecting, in use, or waiting to try again.
+
+Knows when to connect again and when to give a connection back; how many slots
+there are and what they carry is the pool's business, what the bytes mean the
+connection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+from typing import Protocol as Port
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocol,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from mcmtpush.config.views import DeliverySettings, Route
+from mcmtpush.delivery.binary import BinaryConnection
+from mcmtpush.delivery.pace import careful_start
+from mcmtpush.errors import ConfigError, LocalProtocolError
+from mcmtpush.ports import Clock, Dice, Now
+from mcmtpush.values import Attempt, Entry
+
+
+if TYPE_CHECKING:
+    from mcmtpush.counters import Counters
+
+
+FIRST_WAIT_SECONDS: Final = 1.0
+LAST_WAIT_SECONDS: Final = 60.0
+
+FIRST_PAUSE_SECONDS: Final = 0.1
+LAST_PAUSE_SECONDS: Final = 1.0
+"""Between connections whose very first notification was refused."""
+
+PROBE_COUNT: Final = 20
+"""What a connection may carry after a failure, until something is accepted."""
+
+
+class Phase(Enum):
+    """What a slot is doing; `CONNECTING`, `READY`, `DRAINING` hold a connection."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    READY = "ready"
+    DRAINING = "draining"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+class Event(Enum):
+    """What happens to a slot."""
+
+    OPEN = "the pool wants a connection"
+    CONNECTED = "the handshake is over"
+    BROKEN = "no connection, or one that took nothing"
+    ENDED = "a connection that did its work is gone"
+    WAITED = "the wait is over"
+    STOP = "no more is wanted of this slot"
+
+
+TRANSITIONS: Final[Mapping[tuple[Phase, Event], Phase]] = {
+    (Phase.IDLE, Event.OPEN): Phase.CONNECTING,
+    (Phase.IDLE, Event.STOP): Phase.STOPPED,
+    (Phase.CONNECTING, Event.CONNECTED): Phase.READY,
+    (Phase.CONNECTING, Event.BROKEN): Phase.WAITING,
+    (Phase.CONNECTING, Event.STOP): Phase.STOPPED,
+    (Phase.READY, Event.ENDED): Phase.IDLE,
+    (Phase.READY, Event.BROKEN): Phase.WAITING,
+    (Phase.READY, Event.STOP): Phase.DRAINING,
+    (Phase.DRAINING, Event.ENDED): Phase.STOPPED,
+    (Phase.DRAINING, Event.STOP): Phase.DRAINING,
+    (Phase.WAITING, Event.WAITED): Phase.IDLE,
+    (Phase.WAITING, Event.STOP): Phase.STOPPED,
+    (Phase.STOPPED, Event.STOP): Phase.STOPPED,
+}
+"""Whatever is absent here cannot happen."""
+
+
+def wait_seconds(failures: int, dice: Dice) -> float:
+    """How long to wait after so many failures in a row: 1 to 60 s, doubling.
+
+    Up to a quarter less by chance, so that slots do not march in step.
+    """
+    longest = min(LAST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 16))
+    return longest * (1 - dice.random() / 4)
+
+
+def pause_seconds(refusals: int) -> float:
+    """How long to wait after so many connections whose first one was refused."""
+    return min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(refusals - 1, 16))
+
+
+class Watcher(Port):
+    """What a slot tells the pool."""
+
+    def settle(self, attempts: list[Attempt]) -> None:
+        """These are no longer this slot's."""
+
+    def changed(self, slot: Slot) -> None:
+        """Its phase or its room changed."""
+
+    def choose_route(self) -> Route | None:
+        """For one more connection; None when there is no route at all."""
+
+    def failed(self, route: Route | None, reason: str) -> None:
+        """No connection, or one that was closed without taking anything."""
+
+    def worked(self, route: Route) -> None:
+        """The gateway took something, or objected to something."""
+
+
+@frozen
+class Means:
+    """What connections of one queue are made with."""
+
+    settings: DeliverySettings
+    connect: Callable[[Route], IStreamClientEndpoint]
+    clock: Clock
+    now: Now
+    dice: Dice
+    counters: Counters
+
+
+class Slot:
+    """One slot; see `TRANSITIONS` for its life.
+
+    Attributes:
+        phase: what it is doing.
+        failures: connections in a row that could not be made or were closed
+            without a word and without taking anything.
+    """
+
+    def __init__(self, watcher: Watcher, means: Means) -> None:
+        self._watcher = watcher
+        self._means = means
+        self._route: Route | None = None
+        self._connection: BinaryConnection | None = None
+        self._connecting: Deferred[IProtocol] | None = None
+        self._timer: IDelayedCall | None = None
+        self._refusals = 0
+        self._start = 0  # what the next connection may carry at first
+        self.phase = Phase.IDLE
+        self.failures = 0
+
+    # -- what the pool asks -------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """How many entries `attempt` may be given now."""
+        if self.phase is not Phase.READY or self._connection is None:
+            return 0
+        room = self._connection.room
+        if self.failures:
+            room = min(room, max(0, PROBE_COUNT - self._connection.unsettled))
+        return room
+
+    def attempt(self, entries: Sequence[Entry]) -> None:
+        """Send these; only with `room`."""
+        connection = self._connection
+        if connection is None:
+            raise LocalProtocolError("a slot without a connection was given entries")
+        connection.attempt(entries)
+        if connection.spent and self.phase is Phase.READY:
+            self.stop()
+
+    def open(self) -> None:
+        """Connect by the next route; only when idle."""
+        self._advance(Event.OPEN)
+        means = self._means
+        self._route = self._watcher.choose_route()
+        connection = self._connection = BinaryConnection(
+            self,
+            settings=means.settings,
+            clock=means.clock,
+            now=means.now,
+            counters=means.counters,
+            start=self._start,
+        )
+        self._start_timer(means.settings.connect_timeout_seconds, self._time_out)
+        try:
+            endpoint = self._endpoint()
+        except ConfigError as error:
+            self._break(error.message)
+            return
+        self._connecting = endpoint.connect(_OneFactory(connection))
+        self._connecting.addErrback(self._refuse, connection)
+
+    def stop(self) -> None:
+        """Take no more; a connection first waits for its window, then closes."""
+        phase = self.phase
+        self._advance(Event.STOP)
+        if phase is Phase.READY and self._connection is not None:
+            self._connection.finish()
+        elif phase in (Phase.CONNECTING, Phase.WAITING):
+            self._let_go()
+        if self.phase is Phase.STOPPED:
+            self._watcher.changed(self)
+
+    # -- what the connection tells ------------------------------------------------
+
+    def connected(self, connection: BinaryConnection) -> None:
+        """See `Owner`."""
+        if connection is not self._connection:
+            return
+        self._stop_timer()
+        self._connecting = None
+        self._advance(Event.CONNECTED)
+        self._means.counters.add("delivery.connections")
+        self._watcher.changed(self)
+
+    def settled(self, connection: BinaryConnection, attempts: list[Attempt]) -> None:
+        """See `Owner`."""
+        if connection.accepted or connection.answered:
+            self._trust(accepted=bool(connection.accepted))
+        self._watcher.settle(attempts)
+
+    def resumed(self, connection: BinaryConnection) -> None:
+        """See `Owner`."""
+        if connection is self._connection:
+            self._watcher.changed(self)
+
+    def idled(self, connection: BinaryConnection) -> None:
+        """See `Owner`."""
+        if connection is self._connection:
+            self.stop()
+
+    def ended(self, connection: BinaryConnection, reason: Failure) -> None:
+        """See `Owner`."""
+        if connection is not self._connection:
+            return
+        if connection.answered:
+            self._start = careful_start(self._start, connection.accepted)
+        if self.phase is Phase.CONNECTING:
+            self._break(reason.getErrorMessage())
+        elif self.phase is Phase.DRAINING or connection.accepted:
+            self._connection = None
+            self._advance(Event.ENDED)
+            self._watcher.changed(self)
+        elif connection.answered:
+            self._connection = None
+            self._refusals += 1
+            self._wait(pause_seconds(self._refusals))
+        else:
+            text = reason.getErrorMessage()
+            self._break(f"closed before it accepted anything ({text})")
+
+    # -- inside -------------------------------------------------------------------
+
+    def _advance(self, event: Event) -> None:
+        phase = TRANSITIONS.get((self.phase, event))
+        if phase is None:
+            raise LocalProtocolError(
+                f"{event.name} cannot come to a {self.phase.value} slot"
+            )
+        self.phase = phase
+
+    def _endpoint(self) -> IStreamClientEndpoint:
+        if self._route is None:
+            raise ConfigError("no routes are set", "configuration", option="routes")
+        return self._means.connect(self._route)
+
+    def _refuse(self, failure: Failure, connection: BinaryConnection) -> None:
+        """The endpoint could not connect, or was cancelled."""
+        if connection is self._connection:
+            self._break(failure.getErrorMessage())
+
+    def _time_out(self) -> None:
+        self._timer = None
+        seconds = self._means.settings.connect_timeout_seconds
+        self._break(f"not connected within {seconds} s")
+
+    def _break(self, reason: str) -> None:
+        """No connection was had, or none worth the name: back off."""
+        self._let_go()
+        means = self._means
+        self.failures += 1
+        means.counters.add("delivery.connect_failures")
+        self._watcher.failed(self._route, reason)
+        self._wait(wait_seconds(self.failures, means.dice))
+
+    def _wait(self, seconds: float) -> None:
+        self._advance(Event.BROKEN)
+        self._start_timer(seconds, self._waited)
+        self._watcher.changed(self)
+
+    def _waited(self) -> None:
+        self._timer = None
+        self._advance(Event.WAITED)
+        self._watcher.changed(self)
+
+    def _trust(self, *, accepted: bool) -> None:
+        """The gateway works; what was held against it is forgotten."""
+        self.failures = 0
+        if accepted:
+            self._refusals = 0
+        if self._route is not None:
+            self._watcher.worked(self._route)
+
+    def _let_go(self) -> None:
+        """Forget the connection, made or not, and any timer."""
+        self._stop_timer()
+        connection, self._connection = self._connection, None
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+        if connection is not None:
+            connection.abort()
+
+    def _start_timer(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timer = self._means.clock.callLater(seconds, call)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _OneFactory(Factory):
+    """Builds the one connection that is there already."""
+
+    noisy = False
+
+    def __init__(self, connection: BinaryConnection) -> None:
+        self._connection = connection
+
+    def buildProtocol(self, _addr: IAddress | None) -> BinaryConnection:
+        """Twisted has a transport for it."""
+        return self._connection

@@ -1,0 +1,384 @@
+"""TLS towards a gateway: who we are, whom we believe, and how a route is reached.
+
+Speaks TLS 1.2 and later only.  Files are read when a connection needs them and
+again when they have changed, so that a renewed certificate needs no restart; a
+file that cannot be used is a `ConfigError` that names the option and the path.
+Knows no notifications and keeps no connections.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, Final
+
+from attrs import frozen
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
+from service_identity import VerificationError
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.errors import ConfigError, RemoteProtocolError
+
+
+DEFAULT_PORT: Final = 2195
+"""Where Apple's binary interface was."""
+
+_log = Logger()
+
+_VERSIONS: Final = {
+    "TLSv1.2": SSL.TLS1_2_VERSION,
+    "TLSv1.3": SSL.TLS1_3_VERSION,
+}
+_NAMES: Final = {name.lower(): name for name in _VERSIONS}
+_RETIRED: Final = frozenset({"sslv2", "sslv3", "tlsv1", "tlsv1.0", "tlsv1.1"})
+
+_FAULTS: Final = {
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is self-signed and not in tls_ca",
+    19: "its chain ends in a certificate that is not in tls_ca",
+    20: "its issuer is not in tls_ca",
+    21: "its issuer is not in tls_ca",
+    26: "it was not issued for a server",
+}
+"""OpenSSL's verification codes, in words; X509_V_ERR_... in x509_vfy.h."""
+
+
+def read_protocols(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The TLS versions that `tls_protocols` leaves, and retired ones it asks for.
+
+    `+ALL:-TLSv1.2`: names joined by colons, `+` (or nothing) adds, `-` removes;
+    a list that begins by removing begins with all.  Raises `ConfigError` for an
+    unknown name and when nothing is left.
+    """
+    items = [item.strip() for item in text.split(":") if item.strip()]
+    names = set(_VERSIONS) if not items or items[0].startswith("-") else set()
+    retired = []
+    for item in items:
+        name = item.lstrip("+-").lower()
+        if name == "all":
+            found = set(_VERSIONS)
+        elif name in _NAMES:
+            found = {_NAMES[name]}
+        elif name in _RETIRED:
+            found = set()
+            if not item.startswith("-"):
+                retired.append(item.lstrip("+"))
+        else:
+            raise _fault("tls_protocols", f"{item!r} is no version of TLS")
+        names = names - found if item.startswith("-") else names | found
+    if not names:
+        raise _fault(
+            "tls_protocols", f"{text!r} leaves nothing; TLSv1.2 and TLSv1.3 are spoken"
+        )
+    return frozenset(names), tuple(retired)
+
+
+class TlsContexts:
+    """The OpenSSL context of one queue's connections, rebuilt when files change."""
+
+    def __init__(self, settings: TlsClientSettings) -> None:
+        self._settings = settings
+        self._context: SSL.Context | None = None
+        self._stamps: tuple[object, ...] = ()
+        self._warned = False
+
+    def creator(self, host: str) -> IOpenSSLClientConnectionCreator:
+        """What makes connections to `host`; raises `ConfigError`."""
+        identity: DNS_ID | IPAddress_ID | None = None
+        if self._settings.verify == "host":
+            identity = _identity(host)
+        return ClientTls(self._current(), _server_name(host), identity)
+
+    def _current(self) -> SSL.Context:
+        stamps = tuple(
+            _stamp(path)
+            for path in (
+                self._settings.certificate,
+                self._settings.key,
+                self._settings.ca,
+            )
+        )
+        if self._context is None or stamps != self._stamps:
+            self._context = None
+            self._context = self._build()
+            self._stamps = stamps
+        return self._context
+
+    def _build(self) -> SSL.Context:
+        settings = self._settings
+        context = SSL.Context(SSL.TLS_METHOD)
+        self._set_versions(context)
+        context.set_options(SSL.OP_NO_COMPRESSION)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        ciphers = settings.ciphers
+        if ciphers and ciphers != "DEFAULT":
+            try:
+                context.set_cipher_list(ciphers.encode())
+            except SSL.Error as error:
+                raise _fault(
+                    "tls_ciphers", f"{ciphers!r} names no cipher that OpenSSL knows"
+                ) from error
+        if _given(settings.certificate):
+            _load_certificate(context, settings.certificate or "", settings.key)
+        _load_trust(context, settings)
+        return context
+
+    def _set_versions(self, context: SSL.Context) -> None:
+        names, retired = read_protocols(self._settings.protocols)
+        if retired and not self._warned:
+            self._warned = True
+            _log.warn(
+                "tls_protocols asks for {retired}, which is not spoken here; "
+                "TLS 1.2 and later are",
+                retired=", ".join(retired),
+            )
+        versions = sorted(_VERSIONS[name] for name in names)
+        context.set_min_proto_version(versions[0])
+        context.set_max_proto_version(versions[-1])
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class ClientTls:
+    """Makes the TLS side of connections to one host.
+
+    Attributes:
+        server_name: sent to the server; None for an address.
+        identity: what the server's certificate must name; None for anything.
+    """
+
+    context: SSL.Context
+    server_name: bytes | None
+    identity: DNS_ID | IPAddress_ID | None
+
+    def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> Any:
+        """Twisted wants one more connection for this protocol."""
+        connection = SSL.Connection(self.context, None)
+        if self.server_name is not None:
+            connection.set_tlsext_host_name(self.server_name)
+        mode = self.context.get_verify_mode()
+        if mode != SSL.VERIFY_NONE:
+            connection.set_verify(mode, self._judge(tls_protocol))
+        return connection
+
+    def _judge(self, protocol: TLSMemoryBIOProtocol) -> Callable[..., bool]:
+        """OpenSSL's callback for each certificate of the chain, the leaf last."""
+
+        def judge(_: object, certificate: Any, code: int, depth: int, ok: int) -> bool:
+            try:
+                if not ok:
+                    reason = _FAULTS.get(code, f"OpenSSL verification error {code}")
+                elif depth or self.identity is None:
+                    return True
+                else:
+                    verify_service_identity(
+                        extract_patterns(certificate), [self.identity], []
+                    )
+                    return True
+            except VerificationError:
+                reason = f"it is not for {_readable(self.identity)}"
+            except Exception as error:  # noqa: BLE001 - nothing may leave for C code
+                reason = f"it cannot be read: {error}"
+            protocol.failVerification(
+                Failure(RemoteProtocolError(f"the certificate is refused: {reason}"))
+            )
+            return False
+
+        return judge
+
+
+class _TlsFactory(TLSMemoryBIOFactory):
+    """Without Twisted's aggregation of writes: ours are batches already."""
+
+    protocol = TLSMemoryBIOProtocol
+
+
+@implementer(IStreamClientEndpoint)
+@frozen
+class TlsEndpoint:
+    """Connects with TLS; fires with the protocol once TCP is connected.
+
+    The protocol is told of the finished handshake through `IHandshakeListener`.
+    """
+
+    endpoint: IStreamClientEndpoint
+    creator: IOpenSSLClientConnectionCreator
+    clock: IReactorTime
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Twisted's interface: one connection attempt."""
+        wrapping = _TlsFactory(self.creator, True, factory, self.clock)
+        return self.endpoint.connect(wrapping).addCallback(_unwrap)
+
+
+def _unwrap(protocol: Any) -> IProtocol:
+    wrapped: IProtocol = protocol.wrappedProtocol
+    return wrapped
+
+
+def connector(
+    reactor: Any, settings: DeliverySettings
+) -> Callable[[Route], IStreamClientEndpoint]:
+    """How a queue reaches its routes: by name or address, over TLS.
+
+    Names are looked up for every connection, IPv6 and IPv4.  What is returned
+    raises `ConfigError` when the TLS files cannot be used.
+    """
+    contexts = TlsContexts(settings.tls)
+
+    def connect(route: Route) -> IStreamClientEndpoint:
+        host = route.host.strip("[]")
+        endpoint = HostnameEndpoint(
+            reactor,
+            host,
+            route.port or DEFAULT_PORT,
+            timeout=settings.connect_timeout_seconds,
+            bindAddress=settings.bind_address,
+        )
+        return TlsEndpoint(endpoint, contexts.creator(host), reactor)
+
+    return connect
+
+
+# -- files ------------------------------------------------------------------------
+
+
+def _load_certificate(context: SSL.Context, path: str, key_path: str | None) -> None:
+    content = _read("tls_certificate", path)
+    try:
+        chain = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise _fault(
+            "tls_certificate", f"{path} holds no PEM certificate", path
+        ) from error
+    key = _load_key(path, content, key_path)
+    if chain[0].public_key() != key.public_key():
+        where = key_path if _given(key_path) else path
+        raise _fault(
+            "tls_key", f"the key in {where} does not belong to the certificate", path
+        )
+    context.use_certificate(crypto.X509.from_cryptography(chain[0]))
+    for issuer in chain[1:]:
+        context.add_extra_chain_cert(crypto.X509.from_cryptography(issuer))
+    context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+
+
+def _load_key(certificate_path: str, content: bytes, key_path: str | None) -> Any:
+    if key_path is not None and _given(key_path):
+        path, content = key_path, _read("tls_key", key_path)
+    else:
+        path = certificate_path
+    try:
+        return load_pem_private_key(content, None)
+    except TypeError as error:
+        raise _fault(
+            "tls_key", f"the key in {path} has a pass phrase; remove it", path
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        hint = "" if path != certificate_path else " and tls_key is not set"
+        raise _fault("tls_key", f"{path} holds no PEM key{hint}", path) from error
+
+
+def _load_trust(context: SSL.Context, settings: TlsClientSettings) -> None:
+    if settings.verify == "no":
+        context.set_verify(SSL.VERIFY_NONE)
+        return
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+    path = settings.ca
+    if path is None or not _given(path):
+        context.set_default_verify_paths()
+        return
+    try:
+        trusted = x509.load_pem_x509_certificates(_read("tls_ca", path))
+    except ValueError as error:
+        raise _fault("tls_ca", f"{path} holds no PEM certificate", path) from error
+    store = context.get_cert_store()
+    for certificate in trusted:
+        store.add_cert(crypto.X509.from_cryptography(certificate))
+
+
+def _read(option: str, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - settings are strings
+            return file.read()
+    except OSError as error:
+        raise _fault(
+            option, f"{path} cannot be read: {error.strerror}", path
+        ) from error
+
+
+def _stamp(path: str | None) -> object:
+    """Changes whenever the file does."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - settings are strings
+    except OSError:
+        return "absent"
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _given(path: str | None) -> bool:
+    """`none` cancels what a wider scope sets."""
+    return path is not None and path != "none"
+
+
+def _fault(option: str, message: str, path: str = "configuration") -> ConfigError:
+    return ConfigError(f"{option}: {message}", path, option=option)
+
+
+# -- names ------------------------------------------------------------------------
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _server_name(host: str) -> bytes | None:
+    if _is_address(host):
+        return None
+    try:
+        return host.encode("idna")
+    except UnicodeError:
+        return None
+
+
+def _identity(host: str) -> DNS_ID | IPAddress_ID:
+    try:
+        if _is_address(host):
+            return IPAddress_ID(host)
+        return DNS_ID(host.encode("idna").decode("ascii"))
+    except ValueError as error:
+        raise _fault(
+            "tls_verify", f"no certificate can be for {host!r}; use ca or another route"
+        ) from error
+
+
+def _readable(identity: DNS_ID | IPAddress_ID | None) -> str:
+    if isinstance(identity, DNS_ID):
+        return identity.hostname.decode("ascii")
+    return "" if identity is None else str(identity.ip)

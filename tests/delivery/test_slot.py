@@ -1,0 +1,437 @@
+"""A slot's life: connecting, failing, waiting, and giving connections back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectError
+from twisted.internet.task import Clock
+
+from mcmtpush.apns.frames import encode_error
+from mcmtpush.config.views import DeliverySettings, Route
+from mcmtpush.counters import Counters
+from mcmtpush.delivery.slot import (
+    PROBE_COUNT,
+    TRANSITIONS,
+    Event,
+    Means,
+    Phase,
+    Slot,
+    pause_seconds,
+    wait_seconds,
+)
+from mcmtpush.errors import ConfigError, LocalProtocolError
+from mcmtpush.values import Accepted, Attempt, Discarded, Refused, Undecided
+from tests.delivery.stage import NOW, ROUTE, Always, Gateways, Wire, an_entry
+from tests.support.case import TestCase, readable
+
+
+IMPOSSIBLE = {
+    (Phase.CONNECTING, Event.OPEN): "only an idle slot is opened",
+    (Phase.READY, Event.OPEN): "only an idle slot is opened",
+    (Phase.DRAINING, Event.OPEN): "only an idle slot is opened",
+    (Phase.WAITING, Event.OPEN): "only an idle slot is opened",
+    (Phase.STOPPED, Event.OPEN): "only an idle slot is opened",
+    (Phase.IDLE, Event.CONNECTED): "it has no connection",
+    (Phase.READY, Event.CONNECTED): "a connection connects once",
+    (Phase.DRAINING, Event.CONNECTED): "a connection connects once",
+    (Phase.WAITING, Event.CONNECTED): "it has no connection",
+    (Phase.STOPPED, Event.CONNECTED): "it has no connection",
+    (Phase.IDLE, Event.BROKEN): "it has no connection",
+    (Phase.DRAINING, Event.BROKEN): "nobody connects again from there",
+    (Phase.WAITING, Event.BROKEN): "it has no connection",
+    (Phase.STOPPED, Event.BROKEN): "it has no connection",
+    (Phase.IDLE, Event.ENDED): "it has no connection",
+    (Phase.CONNECTING, Event.ENDED): "it did no work",
+    (Phase.WAITING, Event.ENDED): "it has no connection",
+    (Phase.STOPPED, Event.ENDED): "it has no connection",
+    (Phase.IDLE, Event.WAITED): "its timer runs while it waits",
+    (Phase.CONNECTING, Event.WAITED): "its timer runs while it waits",
+    (Phase.READY, Event.WAITED): "its timer runs while it waits",
+    (Phase.DRAINING, Event.WAITED): "its timer runs while it waits",
+    (Phase.STOPPED, Event.WAITED): "its timer runs while it waits",
+}
+
+
+class TransitionTests(TestCase):
+    def test_total(self) -> None:
+        """Every pair of phase and event is either drawn or impossible, not both."""
+        pairs = {(phase, event) for phase in Phase for event in Event}
+        self.assertEqual(set(TRANSITIONS) | set(IMPOSSIBLE), pairs)
+        self.assertEqual(set(TRANSITIONS) & set(IMPOSSIBLE), set())
+
+    def test_everything_can_be_stopped(self) -> None:
+        """From every phase there is a way to the end."""
+        for phase in Phase:
+            after = TRANSITIONS[phase, Event.STOP]
+            if after is Phase.DRAINING:
+                after = TRANSITIONS[after, Event.ENDED]
+            self.assertIs(after, Phase.STOPPED)
+
+
+class WaitTests(TestCase):
+    def test_doubles_to_a_minute(self) -> None:
+        """1, 2, 4 ... 60 seconds, with the dice at their lowest."""
+        self.assertEqual(
+            [wait_seconds(failures, Always(0.0)) for failures in range(1, 9)],
+            [1, 2, 4, 8, 16, 32, 60, 60],
+        )
+
+    @readable
+    @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
+    def test_jitter(self, failures: int, dice: float) -> None:
+        """Chance takes a quarter away at most, however often it failed."""
+        longest = wait_seconds(failures, Always(0.0))
+        self.assertLessEqual(wait_seconds(failures, Always(dice)), longest)
+        self.assertGreater(wait_seconds(failures, Always(dice)), 0.75 * longest - 1e-9)
+        self.assertLessEqual(longest, 60)
+
+    def test_pause(self) -> None:
+        """Connections that only met refusals follow one another a little slower."""
+        pauses = [pause_seconds(count) for count in (1, 2, 3, 4, 5, 1000)]
+        self.assertEqual(pauses, [0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+
+
+class Watching:
+    """A pool that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.phases: list[Phase] = []
+        self.failures: list[tuple[Route | None, str]] = []
+        self.working: list[Route] = []
+        self.route: Route | None = ROUTE
+
+    def settle(self, attempts: list[Attempt]) -> None:
+        self.attempts += attempts
+
+    def changed(self, slot: Slot) -> None:
+        self.phases.append(slot.phase)
+
+    def choose_route(self) -> Route | None:
+        return self.route
+
+    def failed(self, route: Route | None, reason: str) -> None:
+        self.failures.append((route, reason))
+
+    def worked(self, route: Route) -> None:
+        self.working.append(route)
+
+
+class SlotCase(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.gateways = Gateways()
+        self.watcher = Watching()
+        self.counters = Counters()
+        self.make()
+
+    def make(self, connect: Any = None, **changes: Any) -> None:
+        settings = {"idle_timeout_seconds": 30, "connect_timeout_seconds": 20}
+        means = Means(
+            DeliverySettings(**{**settings, **changes}),
+            connect or self.gateways.connect,
+            self.clock,
+            lambda: NOW,
+            Always(),
+            self.counters,
+        )
+        self.slot = Slot(self.watcher, means)
+
+    def ready(self) -> Wire:
+        self.slot.open()
+        return self.gateways.accept()[0]
+
+    def attempt(self, *rows: int) -> None:
+        self.slot.attempt([an_entry(row) for row in rows])
+
+    def outcomes(self) -> list[object]:
+        return [attempt.outcome for attempt in self.watcher.attempts]
+
+    def fail_to_connect(self, times: int) -> None:
+        """Fail to connect so often, waiting in between and once more at the end."""
+        for _ in range(times):
+            self.slot.open()
+            self.gateways.refuse(ConnectError())
+            self.clock.advance(60)
+
+
+class ConnectTests(SlotCase):
+    def test_connects(self) -> None:
+        """An idle slot that is opened has room once it is connected."""
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+        self.slot.open()
+        self.assertEqual((self.slot.phase, self.slot.room), (Phase.CONNECTING, 0))
+        self.gateways.accept()
+        self.assertEqual(self.slot.phase, Phase.READY)
+        self.assertGreater(self.slot.room, 1000)
+        self.assertEqual(self.watcher.phases, [Phase.READY])
+        self.assertEqual(self.counters.get("delivery.connections"), 1)
+
+    def test_opens_once(self) -> None:
+        """Opening a slot that is not idle is an error of this program."""
+        self.slot.open()
+        self.assertRaises(LocalProtocolError, self.slot.open)
+
+    def test_nothing_to_write_on(self) -> None:
+        """Entries for a slot without connection are an error of this program."""
+        self.assertRaises(LocalProtocolError, self.attempt, 1)
+
+    def test_refused(self) -> None:
+        """A connection that is refused is told with its reason, then waited for."""
+        self.slot.open()
+        self.gateways.refuse(ConnectError(string="nobody listens"))
+        self.assertEqual(self.slot.phase, Phase.WAITING)
+        [(route, reason)] = self.watcher.failures
+        self.assertEqual(route, ROUTE)
+        self.assertIn("nobody listens", reason)
+        self.clock.advance(0.99)
+        self.assertEqual(self.slot.phase, Phase.WAITING)
+        self.clock.advance(0.01)
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+        self.assertEqual(self.counters.get("delivery.connect_failures"), 1)
+
+    def test_waits_longer_each_time(self) -> None:
+        """Each failure in a row doubles the wait."""
+        for seconds in (1, 2, 4, 8, 16, 32, 60, 60):
+            self.slot.open()
+            self.gateways.refuse(ConnectError())
+            self.clock.advance(seconds - 0.01)
+            self.assertEqual(self.slot.phase, Phase.WAITING)
+            self.clock.advance(0.01)
+            self.assertEqual(self.slot.phase, Phase.IDLE)
+
+    def test_times_out(self) -> None:
+        """A connection that does not come about is given up and cancelled."""
+        self.slot.open()
+        self.clock.advance(20)
+        self.assertEqual((self.slot.phase, self.gateways.cancelled), (Phase.WAITING, 1))
+        self.assertEqual(self.watcher.failures, [(ROUTE, "not connected within 20 s")])
+
+    def test_unusable_files(self) -> None:
+        """A certificate that cannot be read is a failure that says so."""
+
+        def connect(_: Route) -> Any:
+            raise ConfigError("tls_certificate: a.pem cannot be read", "a.pem")
+
+        self.make(connect)
+        self.slot.open()
+        self.assertEqual(self.slot.phase, Phase.WAITING)
+        self.assertEqual(
+            self.watcher.failures, [(ROUTE, "tls_certificate: a.pem cannot be read")]
+        )
+
+    def test_no_route(self) -> None:
+        """Without a route there is a reason too."""
+        self.watcher.route = None
+        self.slot.open()
+        self.assertEqual(self.watcher.failures, [(None, "no routes are set")])
+
+
+class EndTests(SlotCase):
+    def test_closed_before_anything(self) -> None:
+        """A close straight after the handshake is a failure: the wrong environment."""
+        self.ready().close()
+        self.assertEqual((self.slot.phase, self.slot.failures), (Phase.WAITING, 1))
+        self.assertIn("before it accepted anything", self.watcher.failures[0][1])
+
+    def test_closed_with_all_undecided(self) -> None:
+        """So is a close after writing, when nothing was accepted on it."""
+        wire = self.ready()
+        self.attempt(1, 2)
+        wire.close()
+        self.assertEqual(self.outcomes(), [Undecided(), Undecided()])
+        self.assertEqual((self.slot.phase, self.slot.failures), (Phase.WAITING, 1))
+
+    def test_closed_after_something(self) -> None:
+        """A close after silence was had is ordinary: it may be opened at once."""
+        wire = self.ready()
+        self.attempt(1)
+        self.clock.advance(5.0)
+        self.attempt(2)
+        wire.close()
+        self.assertEqual(self.outcomes(), [Accepted("presumed"), Undecided()])
+        self.assertEqual((self.slot.phase, self.watcher.failures), (Phase.IDLE, []))
+
+    def test_answered_after_something(self) -> None:
+        """An answer is ordinary: it may be opened at once."""
+        wire = self.ready()
+        self.attempt(1, 2, 3)
+        wire.object_to(2)
+        self.assertEqual(
+            self.outcomes(),
+            [Accepted("proven"), Refused(8, "Invalid Token"), Discarded()],
+        )
+        self.assertEqual((self.slot.phase, self.watcher.failures), (Phase.IDLE, []))
+
+    def test_careful_after_an_answer(self) -> None:
+        """The next connection begins with about twice of what went well."""
+        wire = self.ready()
+        self.attempt(*range(1, 101))
+        wire.object_to(51)
+        self.ready()
+        self.assertEqual(self.slot.room, 100)
+
+    def test_not_careful_after_a_close(self) -> None:
+        """A close without an answer says nothing about tokens."""
+        wire = self.ready()
+        self.attempt(1)
+        self.clock.advance(5.0)
+        wire.close()
+        self.ready()
+        self.assertGreater(self.slot.room, 1000)
+
+    def test_nothing_but_refusals(self) -> None:
+        """Connections that each met a refusal first are opened a little slower."""
+        for seconds in (0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
+            wire = self.ready()
+            self.attempt(1, 2)
+            wire.object_to(1)
+            self.assertEqual(self.slot.phase, Phase.WAITING)
+            self.clock.advance(seconds)
+            self.assertEqual(self.slot.phase, Phase.IDLE)
+        self.assertEqual(self.watcher.failures, [])
+        wire = self.ready()
+        self.attempt(1, 2)
+        wire.object_to(2)
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+        wire = self.ready()
+        self.attempt(1)
+        wire.object_to(1)
+        self.clock.advance(0.1)
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+
+
+class BackOffTests(SlotCase):
+    """After three failures in a row."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fail_to_connect(3)
+
+    def test_not_reset_by_connecting(self) -> None:
+        """A handshake proves nothing: the next wait is the fourth."""
+        self.ready().close()
+        self.clock.advance(7.99)
+        self.assertEqual(self.slot.phase, Phase.WAITING)
+        self.clock.advance(0.01)
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+
+    def test_probes(self) -> None:
+        """Until something is accepted it carries a few messages only."""
+        self.ready()
+        self.assertEqual(self.slot.room, PROBE_COUNT)
+        self.attempt(*range(1, 16))
+        self.assertEqual(self.slot.room, PROBE_COUNT - 15)
+        self.assertEqual(self.watcher.working, [])
+        self.clock.advance(5.0)
+        self.assertGreater(self.slot.room, 1000)
+        self.assertEqual(self.watcher.working, [ROUTE])
+
+    def test_reset_by_silence(self) -> None:
+        """After a quiet response window the next wait is the first again."""
+        wire = self.ready()
+        self.attempt(1)
+        self.clock.advance(5.0)
+        self.assertEqual(self.slot.failures, 0)
+        wire.close()
+        self.slot.open()
+        self.gateways.refuse(ConnectError())
+        self.clock.advance(1.0)
+        self.assertEqual(self.slot.phase, Phase.IDLE)
+
+    def test_reset_by_an_answer(self) -> None:
+        """Whoever answers about our messages works."""
+        wire = self.ready()
+        self.attempt(1)
+        wire.object_to(1)
+        self.assertEqual((self.slot.failures, self.watcher.working), (0, [ROUTE]))
+
+
+class StopTests(SlotCase):
+    def test_idle(self) -> None:
+        """An idle slot stops at once, and stopping again changes nothing."""
+        self.slot.stop()
+        self.slot.stop()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+
+    def test_connecting(self) -> None:
+        """An attempt to connect is cancelled, and is no failure."""
+        self.slot.open()
+        self.slot.stop()
+        self.assertEqual((self.slot.phase, self.gateways.cancelled), (Phase.STOPPED, 1))
+        self.assertEqual(self.watcher.failures, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_waiting(self) -> None:
+        """A wait is over at once."""
+        self.slot.open()
+        self.gateways.refuse(ConnectError())
+        self.slot.stop()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_ready(self) -> None:
+        """A connection waits for its window, closes, and is not opened again."""
+        wire = self.ready()
+        self.attempt(1)
+        self.slot.stop()
+        self.assertEqual((self.slot.phase, self.slot.room), (Phase.DRAINING, 0))
+        self.clock.advance(5.0)
+        self.assertTrue(wire.disconnecting)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+        self.assertEqual(self.outcomes(), [Accepted("presumed")])
+        self.assertEqual(self.watcher.phases[-1], Phase.STOPPED)
+
+    def test_draining_ends_badly(self) -> None:
+        """Lost while it waits for its window: undecided, stopped, no failure."""
+        wire = self.ready()
+        self.attempt(1)
+        self.slot.stop()
+        wire.close(cleanly=False)
+        self.assertEqual((self.slot.phase, self.watcher.failures), (Phase.STOPPED, []))
+        self.assertEqual(self.outcomes(), [Undecided()])
+
+    def test_idle_timeout(self) -> None:
+        """A connection that has nothing to do is given back."""
+        wire = self.ready()
+        self.clock.advance(30)
+        self.assertTrue(wire.disconnecting)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+
+    def test_spent(self) -> None:
+        """A connection that carried as many as it may takes no more."""
+        self.make(max_deliveries_per_connection=2)
+        wire = self.ready()
+        self.assertEqual(self.slot.room, 2)
+        self.attempt(1, 2)
+        self.assertEqual(self.slot.phase, Phase.DRAINING)
+        self.clock.advance(5.0)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+        self.assertEqual(self.outcomes(), [Accepted("presumed")] * 2)
+
+    def test_connection_that_comes_too_late(self) -> None:
+        """A connection made although it was given up is hung up, and moves nothing."""
+        self.slot.open()
+        [(_, factory, _)] = self.gateways.pending
+        self.slot.stop()
+        wire = Wire()
+        wire.attach(factory.buildProtocol(None))
+        self.assertTrue(wire.disconnecting)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+
+    def test_answer_while_the_phase_is_draining(self) -> None:
+        """What an answer settles reaches the pool in every phase."""
+        wire = self.ready()
+        self.attempt(1, 2)
+        self.slot.stop()
+        wire.say(encode_error(8, 1))
+        self.assertEqual(len(self.watcher.attempts), 2)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
