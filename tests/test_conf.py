@@ -1,0 +1,308 @@
+"""The sample configurations are read as they stand and keep what their comments say."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from pathlib import Path
+
+from attrs import define
+
+from mcmtpush.config.lint import load_configuration
+from mcmtpush.config.settings import Configuration
+from mcmtpush.config.views import DeliverySettings, LoggerSettings, Route
+from mcmtpush.disposition.schedule import delay_before, retry_limit
+from mcmtpush.errors import ConfigError, MessageRejected
+from mcmtpush.reception.address import Address
+from mcmtpush.reception.relay import can_relay, check_relaying
+from mcmtpush.records.macros import check_format
+from tests.config.keys import certificate, day, key
+from tests.support.case import TestCase
+
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "conf" / "ecelerity.conf"
+PRODUCTION = ROOT / "conf" / "production.conf"
+TLS_FILES = ("tls_ca", "tls_certificate", "tls_key")
+
+
+@define
+class Machine:
+    """A disk with the samples and, where it is set up, every certificate and key."""
+
+    set_up: bool = True
+
+    def read(self, path: str) -> bytes:
+        """Configurations as they are; PEM made up so that each key fits."""
+        if path.endswith(".conf"):
+            return Path(path).read_bytes()
+        if not self.set_up:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return key() if path.endswith(".key") else certificate()
+
+    def entries(self, path: str) -> list[str] | None:
+        """No sample includes anything."""
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    def mode(self, path: str) -> int:
+        """Keys are their owner's alone."""
+        return 0o600
+
+
+def load(
+    path: Path, *, set_up: bool = True
+) -> tuple[Configuration | None, list[ConfigError]]:
+    """What the gateway makes of a sample when it starts."""
+    return load_configuration(str(path), Machine(set_up), day(1), "here", check_format)
+
+
+class ConfCase(TestCase):
+    """One sample."""
+
+    path: Path
+
+    def setUp(self) -> None:
+        loaded, self.findings = load(self.path)
+        assert loaded is not None, self.findings
+        self.configuration = loaded
+        self.process = loaded.process()
+        self.text = self.path.read_text(encoding="utf-8")
+
+    def delivery(self, domain: str) -> DeliverySettings:
+        """How messages for a domain leave."""
+        return self.configuration.delivery(self.configuration.routing_key(domain))
+
+    def logger(self, name: str) -> LoggerSettings:
+        """One of the logs."""
+        (found,) = (one for one in self.process.loggers if one.name == name)
+        return found
+
+    def relays(self, listen: str, peer: str, to: str) -> bool:
+        """Whether a client may send to a domain."""
+        settings = self.configuration.reception(listen, peer)
+        if can_relay(settings, peer, verified=False):
+            return True
+        sender, recipient = Address("a", "b.example"), Address("c", to)
+        try:
+            check_relaying(settings, sender, recipient)
+        except MessageRejected:
+            return False
+        return True
+
+
+class SampleTests(ConfCase):
+    """conf/ecelerity.conf, which the README starts."""
+
+    path = SAMPLE
+
+    def test_nothing_to_complain_about(self) -> None:
+        """It has neither errors nor warnings, without any certificate on the disk."""
+        loaded, findings = load(SAMPLE, set_up=False)
+        self.assertEqual(findings, [])
+        self.assertIsNotNone(loaded)
+
+    def test_way_in(self) -> None:
+        """ESMTP on 127.0.0.1:2525 only; whoever is there may push and relay."""
+        (listen,) = self.process.listens
+        self.assertEqual((listen.host, listen.port), ("127.0.0.1", 2525))
+        reception = self.configuration.reception(listen.address, "127.0.0.1")
+        self.assertEqual(reception.mcmt_reception, "allow")
+        self.assertEqual(reception.idle_seconds, 300)
+        self.assertEqual(reception.max_message_size, 1048576)
+        self.assertTrue(self.relays(listen.address, "127.0.0.1", "apn_example.com"))
+        self.assertFalse(self.relays(listen.address, "192.0.2.1", "apn_example.com"))
+
+    def test_passthru_otherwise(self) -> None:
+        """Without the line that says so, containers are ordinary mail."""
+        text, lines = re.subn(r"\n *mcmt_reception = .*", "", self.text)
+        self.assertEqual(lines, 1)
+        path = Path(self.mktemp()).absolute().with_suffix(".conf")
+        path.write_text(text, encoding="utf-8")
+        loaded, findings = load(path)
+        assert loaded is not None
+        reception = loaded.reception("127.0.0.1:2525", "127.0.0.1")
+        self.assertEqual(reception.mcmt_reception, "passthru")
+        self.assertEqual([f.option for f in findings], ["listen"])
+
+    def test_way_out(self) -> None:
+        """apn_example.com is delivered to the simulator in the same process."""
+        self.assertTrue(self.process.apn_enabled)
+        simulator = self.process.simulator
+        assert simulator is not None
+        (listen,) = simulator.listens
+        delivery = self.delivery("apn_example.com")
+        self.assertEqual(delivery.delivery_method, "apn")
+        self.assertEqual(
+            delivery.routes, (Route("apn", listen.host, listen.port, preference=0),)
+        )
+        self.assertEqual(listen.port, 2195)
+
+    def test_timing(self) -> None:
+        """The response window is in milliseconds, and below the idle time."""
+        delivery = self.delivery("apn_example.com")
+        self.assertEqual(delivery.response_timeout_seconds, 2)
+        self.assertEqual(delivery.idle_timeout_seconds, 30)
+        self.assertEqual(delivery.max_outbound_connections, 4)
+        key = self.configuration.routing_key("apn_example.com")
+        self.assertEqual(self.configuration.queue(key).retry_interval_seconds, 60)
+
+    def test_files(self) -> None:
+        """Paths count from the file's folder; all of them are in var, untracked."""
+        var = ROOT / "var"
+        self.assertEqual(self.process.spoolbase, str(var / "spool"))
+        simulator = self.process.simulator
+        assert simulator is not None
+        self.assertEqual(simulator.journal, str(var / "log" / "apns_simulator.jsonl"))
+        logger = self.logger("main")
+        self.assertEqual(logger.logfile, str(var / "log" / "apnlog.ec"))
+        self.assertEqual((logger.logmode, logger.heartbeat_seconds), (0o644, 60))
+        ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+        self.assertIn("/var/", ignored)
+
+    def test_certificates_are_made(self) -> None:
+        """Those of the domain are the ones that are made below the spool."""
+        development = Path(self.process.spoolbase) / "development"
+        tls = self.delivery("apn_example.com").tls
+        self.assertEqual(
+            (tls.certificate, tls.key, tls.ca, tls.verify),
+            (
+                str(development / "client.pem"),
+                str(development / "client.key"),
+                str(development / "ca.pem"),
+                "host",
+            ),
+        )
+
+    def test_nothing_needs_root(self) -> None:
+        """No port is one of those that only root may open."""
+        simulator = self.process.simulator
+        assert simulator is not None
+        ports = [listen.port for listen in (*self.process.listens, *simulator.listens)]
+        self.assertEqual([port for port in ports if (port or 0) < 1024], [])
+
+    def test_host_name(self) -> None:
+        """The gateway has a name of its own, whatever the machine is called."""
+        self.assertEqual(self.process.hostname, "gateway.example.com")
+
+
+class ProductionTests(ConfCase):
+    """conf/production.conf, a deployment."""
+
+    path = PRODUCTION
+
+    def test_nothing_to_complain_about(self) -> None:
+        """Where certificates and keys are in place it is clean."""
+        self.assertEqual(self.findings, [])
+
+    def test_only_certificates_are_missing(self) -> None:
+        """As shipped it lacks nothing but files, those of its own marked CHANGE."""
+        loaded, findings = load(PRODUCTION, set_up=False)
+        self.assertIsNone(loaded)
+        named = [finding.option for finding in findings]
+        self.assertEqual(sorted(map(str, set(named))), sorted(TLS_FILES))
+        lines = self.text.splitlines()
+        for finding in findings:
+            self.assertIn(" cannot be read: No such file", finding.message)
+            if finding.option != "tls_ca":
+                self.assertIn("# CHANGE", lines[finding.line - 1], finding)
+
+    def test_durable(self) -> None:
+        """Everything is on the disk before it is answered, readable by the group."""
+        self.assertTrue(self.process.force_fsync)
+        self.assertEqual(self.process.spool_mode, 0o640)
+        self.assertEqual(self.process.spoolbase, "/var/spool/mcmtpush")
+        self.assertEqual(self.process.hostname, "push1.example.net")
+
+    def test_retries(self) -> None:
+        """After 2, 4, 8 minutes and so on, at most every hour, for one day."""
+        key = self.configuration.routing_key("news.push.example.net")
+        queue = self.configuration.queue(key)
+        minutes = [
+            delay_before(
+                n, queue.retry_interval_seconds, queue.max_retry_interval_seconds
+            )
+            // 60
+            for n in range(1, 8)
+        ]
+        self.assertEqual(minutes, [2, 4, 8, 16, 32, 60, 60])
+        self.assertIsNone(retry_limit(queue))
+        self.assertEqual(queue.message_expiration_seconds, 24 * 3600)
+
+    def test_outside(self) -> None:
+        """Port 25 refuses containers and relays nothing to domains not listed."""
+        for peer in ("203.0.113.5", "10.0.0.9"):
+            reception = self.configuration.reception(":25", peer)
+            self.assertEqual(reception.mcmt_reception, "reject")
+            self.assertEqual(reception.tls.certificate, "/etc/mcmtpush/tls/server.pem")
+            self.assertEqual(reception.tls.key, "/etc/mcmtpush/tls/server.key")
+            self.assertFalse(self.relays(":25", peer, "elsewhere.example"))
+
+    def test_application_servers(self) -> None:
+        """Their network may relay and inject containers, nobody else may there."""
+        listen = "10.0.0.5:2525"
+        inside = self.configuration.reception(listen, "10.0.0.9")
+        self.assertEqual(inside.mcmt_reception, "allow")
+        self.assertEqual(inside.relay_hosts, (ip_network("10.0.0.0/24"),))
+        self.assertEqual(inside.context, {"source": "app-servers"})
+        self.assertTrue(self.relays(listen, "10.0.0.9", "news.push.example.net"))
+        outside = self.configuration.reception(listen, "10.0.1.9")
+        self.assertEqual(outside.mcmt_reception, "reject")
+        self.assertFalse(self.relays(listen, "10.0.1.9", "news.push.example.net"))
+
+    def test_limits(self) -> None:
+        """Both listens have the listener's limits."""
+        for listen in (":25", "10.0.0.5:2525"):
+            reception = self.configuration.reception(listen, "10.0.0.9")
+            self.assertEqual(reception.idle_seconds, 300)
+            self.assertEqual(reception.listener_sessions, 500)
+            self.assertEqual(reception.max_message_size, 1048576)
+            self.assertEqual(reception.max_recipients_per_message, 1000)
+
+    def test_push_domains_share(self) -> None:
+        """What the regex stanza says holds for each app."""
+        for app in ("news", "chat"):
+            delivery = self.delivery(f"{app}.push.example.net")
+            self.assertEqual(delivery.delivery_method, "apn")
+            self.assertEqual(delivery.tls.verify, "host")
+            self.assertEqual(delivery.tls.ca, "/etc/ssl/certs/ca-certificates.crt")
+            self.assertEqual(delivery.response_timeout_seconds, 4)
+            self.assertEqual(delivery.idle_timeout_seconds, 300)
+            self.assertEqual(delivery.apn_expiry_seconds, 7 * 86400)
+        self.assertEqual(self.delivery("example.net").delivery_method, "esmtp")
+
+    def test_apps(self) -> None:
+        """One certificate for each; gateways in order of preference."""
+        news = self.delivery("news.push.example.net")
+        self.assertEqual(
+            news.routes,
+            (
+                Route("apn", "gateway1.example.org", 2195, preference=0),
+                Route("apn", "gateway2.example.org", 2195, preference=1),
+            ),
+        )
+        self.assertEqual(news.max_outbound_connections, 8)
+        chat = self.delivery("chat.push.example.net")
+        self.assertEqual(
+            [route.host for route in chat.routes], ["gateway1.example.org"]
+        )
+        self.assertEqual(chat.max_outbound_connections, 16)
+        for name, delivery in (("news", news), ("chat", chat)):
+            files = (delivery.tls.certificate, delivery.tls.key)
+            folder = "/etc/mcmtpush/apps"
+            self.assertEqual(files, (f"{folder}/{name}.pem", f"{folder}/{name}.key"))
+
+    def test_logs(self) -> None:
+        """Everything in one log; failures only, with token and tag, in another."""
+        main, failures = self.logger("main"), self.logger("failures")
+        self.assertTrue(main.log_delivery and main.log_tempfail and main.log_permfail)
+        self.assertEqual((main.logmode, failures.logmode), (0o640, 0o600))
+        self.assertFalse(failures.log_delivery or failures.log_tempfail)
+        self.assertTrue(failures.log_permfail)
+        self.assertEqual(failures.heartbeat_seconds, 0)
+        for macro in ("%dt", "%vctx_conn{source}"):
+            self.assertIn(macro, failures.log_permfail_format)
+
+    def test_no_simulator(self) -> None:
+        """It is for real clients: no pretend Apple."""
+        self.assertIsNone(self.process.simulator)
+        self.assertTrue(self.process.apn_enabled)
