@@ -71,6 +71,7 @@ def _prepare(connection: sqlite3.Connection, path: str, *, force_fsync: bool) ->
     pragma("cache_size = -16384")
     pragma("secure_delete = FAST")
     pragma("busy_timeout = 2000")
+    pragma("temp_store = MEMORY")
     if not tables:
         schema = files("mcmtpush.spool").joinpath("schema.sql").read_text("utf-8")
         connection.executescript(schema)

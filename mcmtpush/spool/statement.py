@@ -22,7 +22,8 @@ from mcmtpush.spool.codec import (
 )
 
 
-_SIZES = (128, *range(32, 0, -1))
+AT_ONCE = 32
+_SIZES = (128, *range(AT_ONCE, 0, -1))
 """Small batches are one statement each; the driver keeps them all prepared."""
 
 
@@ -73,11 +74,23 @@ def _typed(table: str) -> str:
 
 # -- writing ----------------------------------------------------------------------
 
-INSERT_CONTENT = Bulk(
-    f"INSERT INTO content ({_columns(CONTENT_COLUMNS)}) VALUES ", len(CONTENT_COLUMNS)
-)
-INSERT_ENTRY = Bulk(
-    f"INSERT INTO entry ({_columns(ENTRY_COLUMNS)}) VALUES ", len(ENTRY_COLUMNS)
+_ACCEPTED_COLUMNS = (*ENTRY_COLUMNS, *CONTENT_COLUMNS[1:])
+ACCEPTED_WIDTH = len(_ACCEPTED_COLUMNS)
+ACCEPTING = f"""
+CREATE TEMP VIEW accepted AS SELECT {_columns(_ACCEPTED_COLUMNS[:-4])},
+    NULL AS token, NULL AS payload, NULL AS return_path, NULL AS mail FROM entry;
+CREATE TEMP TRIGGER accept INSTEAD OF INSERT ON accepted BEGIN
+    INSERT INTO content ({_columns(CONTENT_COLUMNS)})
+        SELECT coalesce(NEW.content, NEW.row), NEW.token, NEW.payload,
+            NEW.return_path, NEW.mail WHERE NEW.mail IS NOT NULL;
+    INSERT INTO entry ({_columns(ENTRY_COLUMNS)})
+        VALUES ({", ".join(f"NEW.{name}" for name in ENTRY_COLUMNS)});
+END;
+"""
+"""Of each connection: lets one statement fill both tables, and so be a commit by itself.
+Only the first entry of a shared content carries it."""
+INSERT = Bulk(
+    f"INSERT INTO accepted ({_columns(_ACCEPTED_COLUMNS)}) VALUES ", ACCEPTED_WIDTH
 )
 UPDATE_ENTRY = Bulk(
     "UPDATE entry SET attempts = new.column1, next_attempt_at = new.column2 "

@@ -49,6 +49,10 @@ Bodies = dict[int, tuple[Message, PushPart | None]]
 _RESERVED_AT_ONCE = 100_000
 _ROW_SIZE = 2048
 """A generous guess at a row without its mail."""
+_GRANTED_BYTES = 1024 * 1024
+_GRANTED_SHARE = 16
+"""So much may be written before the disk is asked for its room again."""
+_NO_CONTENT: Row = (None, None, None, None)
 _UNSOUND = "a column has a value of the wrong type"
 
 
@@ -79,6 +83,8 @@ class Store:
             raise SpoolError(f"cannot read the spool: {error}") from error
         self.first_row: int = reserved
         self._reserved: int = reserved
+        self._granted = 0
+        connection.executescript(statement.ACCEPTING)
 
     # -- writing --
 
@@ -88,9 +94,21 @@ class Store:
         Raises SpoolFullError for inserts when there is no room for them any more.
         An entry is never inserted and deleted, or deleted and updated, in one call.
         """
+        if self._is_one_statement(operations):
+            self._apply(operations)
+            return
         with self._transaction():
             reserved = self._apply(operations)
         self._reserved = reserved
+
+    def _is_one_statement(self, operations: Sequence[Operation]) -> bool:
+        """Whether these are inserts that need no transaction around them."""
+        rows = 0
+        for operation in operations:
+            if not isinstance(operation, Insert):
+                return False
+            rows += len(operation.entries)
+        return rows <= statement.AT_ONCE and _top(operations) < self._reserved
 
     def apply_each(self, operations: Sequence[Operation]) -> list[Exception | None]:
         """Write those that can be written, in one transaction; why not, of the others.
@@ -133,11 +151,8 @@ class Store:
         reserved = self._reserve(inserts)
         if inserts:
             self._require_room(inserts)
-            statement.INSERT_CONTENT.run(
-                connection.execute, [insert.content for insert in inserts]
-            )
-            entries = [row for insert in inserts for row in insert.entries]
-            statement.INSERT_ENTRY.run(connection.execute, entries)
+            rows = [row for insert in inserts for row in _accepted(insert)]
+            statement.INSERT.run(connection.execute, rows)
         changes = {
             change[2]: change
             for operation in operations
@@ -164,19 +179,23 @@ class Store:
             for insert in inserts
         )
         # Once in the log and once in the table, where free pages are used again.
-        if self._room() + self._free_bytes() < 2 * needed:
+        if 2 * needed <= self._granted:
+            self._granted -= 2 * needed
+            return
+        left = self._room() + self._free_bytes() - 2 * needed
+        if left < 0:
             raise SpoolFullError(
                 "no room for the spool: what is left on the disk is kept for removals"
             )
+        # Asking for every commit would cost as much as the commit.
+        self._granted = min(left // _GRANTED_SHARE, _GRANTED_BYTES)
 
     def _free_bytes(self) -> int:
         (pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         return int(pages) * PAGE_SIZE
 
     def _reserve(self, inserts: Sequence[Insert]) -> int:
-        top = max(
-            (max(one.content[0], one.entries[-1][0]) for one in inserts), default=0
-        )
+        top = _top(inserts)
         if top < self._reserved:
             return self._reserved
         reserved: int = top + _RESERVED_AT_ONCE
@@ -355,6 +374,26 @@ def _checked_body(sound: int, row: Row) -> tuple[Message, PushPart | None]:
     if not sound:
         raise SpoolCorruptError(row[0], _UNSOUND)
     return body_of(row)
+
+
+def _top(inserts: Sequence[Operation]) -> int:
+    """The highest row number that these use."""
+    return max(
+        (
+            max(one.content[0], one.entries[-1][0])
+            for one in inserts
+            if isinstance(one, Insert)
+        ),
+        default=0,
+    )
+
+
+def _accepted(insert: Insert) -> Iterator[Row]:
+    """The rows of the view: the first entry brings the content."""
+    first, *others = insert.entries
+    yield first + insert.content[1:]
+    for entry in others:
+        yield entry + _NO_CONTENT
 
 
 def _json(rows: Sequence[int]) -> str:

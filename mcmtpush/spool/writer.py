@@ -107,6 +107,7 @@ class SpoolWriter:
         self._kept: list[_Write] = []
         self._questions: deque[_Read] = deque()
         self._again: IDelayedCall | None = None
+        self._turning: IDelayedCall | None = None
         self._refusing: Exception | None = None
         self._complained = False
         self._quiet_until = 0.0
@@ -118,9 +119,10 @@ class SpoolWriter:
 
     def stop(self) -> Deferred[None]:
         """Finish what is queued, close the store, end the thread."""
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        for call in (self._again, self._turning):
+            if call is not None:
+                call.cancel()
+        self._again = self._turning = None
         self._stopped = True
         stopped: Deferred[None] = Deferred()
         self._worker.run(lambda: self._finish(stopped))
@@ -188,8 +190,18 @@ class SpoolWriter:
             return fail(SpoolError("the spool is closed"))
         with self._lock:
             self._waiting.append(request)
-        self._call()
+        if self._turning is None:
+            self._turning = self._clock.callLater(0, self._turned)
         return request.done
+
+    def _turned(self) -> None:
+        """The reactor's turn is over: all that came in it shares a commit.
+
+        The thread would otherwise begin with the first and fight for the
+        interpreter while the others are still being read.
+        """
+        self._turning = None
+        self._call()
 
     def _call(self) -> None:
         """Make sure that the thread comes round once more."""

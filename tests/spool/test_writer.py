@@ -33,17 +33,24 @@ from tests.support.case import TestCase, readable
 
 
 class HandWorker:
-    """A worker that works when told."""
+    """A worker that works when told, after the turn in which it was called."""
 
-    def __init__(self) -> None:
-        self.jobs: list[Callable[[], None]] = []
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.given: list[Callable[[], None]] = []
         self.log: list[str] = []
+
+    @property
+    def jobs(self) -> list[Callable[[], None]]:
+        """What is to be done once this turn is over."""
+        self.clock.advance(0)
+        return self.given
 
     def start(self) -> None:
         self.log.append("start")
 
     def run(self, job: Callable[[], None]) -> None:
-        self.jobs.append(job)
+        self.given.append(job)
 
     def close(self) -> None:
         self.log.append("close")
@@ -77,9 +84,9 @@ class WriterCase(TestCase):
         self.place.mkdir()
         self.store = open_store(self.place)
         self.addCleanup(self.store.close)
-        self.worker = HandWorker()
-        self.calls = Calls()
         self.clock = Clock()
+        self.worker = HandWorker(self.clock)
+        self.calls = Calls()
         self.counters = Counters()
         self.writer = self.new_writer(self.store)
 
@@ -467,16 +474,19 @@ class ThreadTests(TestCase):
         """Answers come home on the caller's thread, few commits for many stores."""
         folder = self.mktemp()
         home: SimpleQueue[Any] = SimpleQueue()
-        thread, counters = WriterThread(), Counters()
+        thread, counters, clock = WriterThread(), Counters(), Clock()
         writer = SpoolWriter(
             open_spool(folder, mode=0o600, force_fsync=True, pid=1),
             worker=thread,
             to_reactor=lambda function, *args: home.put((function, args)),
-            clock=Clock(),
+            clock=clock,
             counters=counters,
         )
         writer.start()
-        done = [writer.store(a_submission()) for _ in range(1000)]
+        done = []
+        for _ in range(100):
+            done += [writer.store(a_submission()) for _ in range(10)]
+            clock.advance(0)
         while not all(one.called for one in done):
             function, args = home.get(timeout=30)
             function(*args)
@@ -515,8 +525,8 @@ class WriterMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         """A new process over the files."""
         self.store = open_store(self.place)
-        self.worker = HandWorker()
         self.clock = Clock()
+        self.worker = HandWorker(self.clock)
         self.writer = SpoolWriter(
             self.store,
             worker=self.worker,
