@@ -87,8 +87,8 @@ CREATE TEMP TRIGGER accept INSTEAD OF INSERT ON accepted BEGIN
         VALUES ({", ".join(f"NEW.{name}" for name in ENTRY_COLUMNS)});
 END;
 """
-"""Of each connection: lets one statement fill both tables, and so be a commit by itself.
-Only the first entry of a shared content carries it."""
+"""Of each connection: one statement fills both tables, and is a commit by itself.  Only
+the first entry of a shared content carries it."""
 INSERT = Bulk(
     f"INSERT INTO accepted ({_columns(_ACCEPTED_COLUMNS)}) VALUES ", ACCEPTED_WIDTH
 )

@@ -151,8 +151,8 @@ class Store:
         reserved = self._reserve(inserts)
         if inserts:
             self._require_room(inserts)
-            rows = [row for insert in inserts for row in _accepted(insert)]
-            statement.INSERT.run(connection.execute, rows)
+            accepted = [row for insert in inserts for row in _accepted(insert)]
+            statement.INSERT.run(connection.execute, accepted)
         changes = {
             change[2]: change
             for operation in operations
