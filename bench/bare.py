@@ -13,14 +13,14 @@ from zope.interface import implementer
 class Nothing:
     """Takes lines, keeps none."""
 
-    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+    def lineReceived(self, line: bytes) -> None:
         """Throw away."""
 
-    def eomReceived(self) -> defer.Deferred[None]:  # noqa: N802
+    def eomReceived(self) -> defer.Deferred[None]:
         """Say yes."""
         return defer.succeed(None)
 
-    def connectionLost(self) -> None:  # noqa: N802
+    def connectionLost(self) -> None:
         """Nothing was kept."""
 
 
@@ -28,15 +28,15 @@ class Nothing:
 class Anybody:
     """Accepts everybody."""
 
-    def receivedHeader(self, helo, origin, recipients):  # noqa: N802
+    def receivedHeader(self, helo, origin, recipients):
         """None."""
         return b""
 
-    def validateFrom(self, helo, origin):  # noqa: N802
+    def validateFrom(self, helo, origin):
         """Everybody."""
         return origin
 
-    def validateTo(self, user):  # noqa: N802
+    def validateTo(self, user):
         """Everybody."""
         return Nothing
 
