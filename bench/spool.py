@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from bench import house
-from mcmtpush.config.views import ProcessSettings
-from mcmtpush.spool.store import open_store
+from mcmtpush.spool.codec import insert_of, rows_needed
+from mcmtpush.spool.folder import open_spool
 from mcmtpush.values import Message, MessageIds, PushPart, QueueKey, Submission
 
 
@@ -50,11 +50,15 @@ def fill(folder: Path, count: int) -> float:
     """Store `count` entries; rows a second."""
     ids = MessageIds(1)
     content = house.sample(folder).read_bytes()
-    settings = ProcessSettings(hostname="bench", spoolbase=str(folder / "spool"))
-    store = open_store(settings)
+    store = open_spool(str(folder / "spool"), mode=0o640, force_fsync=True, pid=1)
+    row = store.first_row
     began = time.monotonic()
     for page in range(count // PAGE):
-        store.store(submissions(ids, page, content))
+        inserts = []
+        for submission in submissions(ids, page, content):
+            inserts.append(insert_of(submission, row))
+            row += rows_needed(submission)
+        store.apply(inserts)
     seconds = time.monotonic() - began
     store.close()
     return count / seconds
