@@ -313,6 +313,8 @@ def _load_trust(context: SSL.Context, settings: TlsClientSettings) -> None:
     except ValueError as error:
         raise _fault("tls_ca", f"{path} holds no PEM certificate", path) from error
     store = context.get_cert_store()
+    if store is None:
+        raise _fault("tls_ca", f"OpenSSL keeps no certificates for {path}", path)
     for certificate in trusted:
         store.add_cert(crypto.X509.from_cryptography(certificate))
 
