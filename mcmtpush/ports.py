@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mcmtpush.values import (
         Attempt,
+        DeadLetter,
         Entry,
         Message,
         PushPart,
@@ -84,6 +85,9 @@ class Spool(Protocol):
     def forget(self, rows: Sequence[int]) -> Deferred[None]:
         """Remove messages that have their terminal record."""
 
+    def bury(self, letters: Sequence[DeadLetter]) -> Deferred[None]:
+        """Remove messages that have their terminal record, and keep the originals."""
+
     def reschedule(self, entries: Sequence[Entry]) -> Deferred[None]:
         """Make `attempts` and `next_attempt_at` of these durable."""
 
@@ -98,6 +102,20 @@ class Spool(Protocol):
         """Entries (not resident) with a row above `after_row`, oldest first."""
 
 
+class MailStore(Protocol):
+    """Where mail content is."""
+
+    def load_mail(self, row: int) -> Deferred[bytes | None]:
+        """The mail of one entry, None if there is no such row."""
+
+
+class Notices(Protocol):
+    """Tells senders that their messages failed."""
+
+    def send(self, failures: Sequence[tuple[Record, Entry]]) -> Deferred[None]:
+        """Fires when every notice is durable, or given up; never fails."""
+
+
 class Queue(Protocol):
     """One (binding, domain) as delivery sees it."""
 
@@ -109,6 +127,18 @@ class Queue(Protocol):
 
     def take(self, limit: int) -> list[Entry]:
         """Up to `limit` resident entries, in order; now in flight."""
+
+    def delay(self, reason: str) -> None:
+        """No way out for now: all that want an attempt wait for the retry interval.
+
+        Costs no attempt; `reason` goes to the diagnostics.
+        """
+
+    def suspend(self, reason: str) -> None:
+        """Hand out nothing until `resume`; what waits grows no older for that."""
+
+    def resume(self) -> None:
+        """Hand out again."""
 
 
 class Lane(Protocol):
@@ -136,6 +166,9 @@ class Queues(Protocol):
 
     def requeue(self, key: QueueKey, entries: Sequence[Entry]) -> None:
         """No longer in flight: first in line again, in their old order."""
+
+    def hold(self, key: QueueKey, entries: Sequence[Entry]) -> None:
+        """No longer in flight: kept, `next_attempt_at` HELD, until released."""
 
     def done(self, key: QueueKey, count: int) -> None:
         """So many are no longer in flight: they ended."""

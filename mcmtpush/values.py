@@ -98,6 +98,31 @@ class Entry:
     push: PushPart | None = None
 
 
+HELD = float("inf")
+"""`next_attempt_at` of an entry that waits for an operator, in memory and on disk."""
+
+
+@frozen
+class DeadLetter:
+    """What the spool is told of a message that failed for good and is to be kept.
+
+    Attributes:
+        row: its row in the spool, where the rest is.
+        died_at: when it failed.
+        keep_until: when it is given up as a dead letter, too.
+        status: the last status code, None where there was no answer.
+        reason: the last answer's text.
+        attempts: attempts that were charged, the last one included.
+    """
+
+    row: int
+    died_at: float
+    keep_until: float
+    status: int | None
+    reason: str
+    attempts: int
+
+
 # -- outcomes of an attempt -------------------------------------------------------
 
 

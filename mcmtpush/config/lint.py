@@ -89,12 +89,15 @@ def _check_scope(scope: Scope) -> Iterator[ConfigError]:
             yield from check(setting)
 
 
+_DELIVERED = frozenset({"apn", "esmtp", "smtp"})
+
+
 def _check_method(setting: Setting) -> Iterator[ConfigError]:
-    if setting.value != "apn":
+    if setting.value not in _DELIVERED:
         yield about(
             setting,
             f'delivery_method "{setting.value}" is not delivered by this version: '
-            "only apn is",
+            "apn, esmtp and smtp are",
             "warning",
         )
 

@@ -13,11 +13,13 @@ from typing import Any
 
 from mcmtpush.config.addresses import parse_listen, parse_route
 from mcmtpush.config.options import OPTIONS
-from mcmtpush.config.scopes import DEFAULT, Fallback, resolve
+from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
+from mcmtpush.config.share import Shares
 from mcmtpush.config.tree import Scope
 from mcmtpush.config.units import in_seconds
 from mcmtpush.config.views import (
     DeliverySettings,
+    GuardSettings,
     ListenSettings,
     LoggerSettings,
     ProcessSettings,
@@ -38,6 +40,23 @@ _MOST_KEPT = 16384
 """Views of each kind that are kept: domains and clients come from strangers."""
 
 _AGGRESSIVENESS = {"normal": 0.3, "high": 0.75}
+
+_PLAIN_BLACKHOLES: Mapping[str, Any] = {"true": "inline"}
+"""What plain words of `blackhole` stand for."""
+
+_OWN_NAMES = frozenset({"__hostname__", "__message__"})
+"""Words of `ehlo_hostname` that stand for the name of this machine."""
+
+_QUEUE_SAME = (
+    "delivery_method",
+    "max_retries",
+    "never_retry",
+    "never_attempt_expired_messages",
+    "max_resident_active_queue",
+    "generate_bounces",
+    "bounces_inline_original",
+    "mailerdaemon",
+)
 
 _RECEPTION_SAME = (
     "mcmt_push_only",
@@ -94,6 +113,7 @@ class Configuration:
         self.root = root
         self.hostname = hostname
         self._fallback = Fallback(root)
+        self._shares = Shares()
         keep = lru_cache(maxsize=_MOST_KEPT)
         self._queue: Callable[[QueueKey], QueueSettings] = keep(self._make_queue)
         self._delivery: Callable[[QueueKey], DeliverySettings] = keep(
@@ -145,36 +165,66 @@ class Configuration:
         method = ask("delivery_method")
         # A module that is switched off leaves its messages queued.
         passive = method == "apn" and not self.process().apn_enabled
+        blackhole = ask("blackhole")
         return QueueSettings(
-            delivery_method=method,
             retry_interval_seconds=ask("retry_interval"),
             max_retry_interval_seconds=ask("max_retry_interval"),
-            max_retries=ask("max_retries"),
             message_expiration_seconds=ask("message_expiration"),
-            never_retry=ask("never_retry"),
-            never_attempt_expired_messages=ask("never_attempt_expired_messages"),
             suspend_delivery=passive or ask("suspend_delivery"),
-            max_resident_active_queue=ask("max_resident_active_queue"),
+            ambiguous_policy=ask("apn_ambiguous_policy"),
+            blackhole=_PLAIN_BLACKHOLES.get(blackhole, blackhole),
+            dead_letter_retention_seconds=ask("dead_letter_retention"),
+            **{name: ask(name) for name in _QUEUE_SAME},
         )
 
     def _make_delivery(self, key: QueueKey) -> DeliverySettings:
-        ask = self._sending(key)
-        aggressiveness = ask("connection_allocation_aggressiveness")
+        chain = self._fallback.sending(key)
+        ask = _asking(chain)
+        own_name = ask("ehlo_hostname") in _OWN_NAMES
         return DeliverySettings(
             delivery_method=ask("delivery_method"),
             routes=read_routes(ask("routes")),
             tls=_tls_client(ask),
+            tls_mode=ask("tls"),
+            tls_ifavailable_fallback=ask("tls_ifavailable_fallback"),
             bind_address=_unless(ask("bind_address"), "*"),
+            ehlo_hostname=self.process().hostname if own_name else ask("ehlo_hostname"),
             apn_expiry_seconds=ask("apn_expiry"),
-            response_timeout_seconds=in_seconds(
-                ask("delivery_response_timeout"), "milliseconds"
-            ),
-            idle_timeout_seconds=ask("idle_timeout"),
-            connect_timeout_seconds=ask("connect_timeout"),
-            max_outbound_connections=ask("max_outbound_connections"),
-            max_deliveries_per_connection=ask("max_deliveries_per_connection"),
-            connection_aggressiveness=_AGGRESSIVENESS[aggressiveness],
+            guard=_guard(ask),
+            feedback_route=_feedback_route(ask),
+            feedback_interval_seconds=ask("apn_feedback_interval"),
+            **self._shared(chain),
+            **_connections(ask),
         )
+
+    def _shared(self, chain: tuple[Scope, ...]) -> dict[str, Any]:
+        """What this queue has together with others."""
+
+        def found(name: str) -> Resolved:
+            return resolve(OPTIONS[name], chain)
+
+        shares = self._shares
+        server = found("server_max_outbound_connections")
+        # The global one holds for the process, whoever is asked.
+        own = server.scope is not None and server.scope is not self.root
+        return {
+            "message_throttle": shares.throttle(found("outbound_throttle_messages")),
+            "connection_throttle": shares.throttle(
+                found("outbound_throttle_connections")
+            ),
+            "scope_limit": shares.limit(found("scope_max_outbound_connections")),
+            "binding_limit": shares.limit(server) if own else None,
+        }
+
+    def feedback_domains(self) -> list[str]:
+        """The domains, by name, whose feedback service is to be polled."""
+        names = [scope.name or "" for scope in self.root.of_kind("domain")]
+        return [
+            name.lower()
+            for name in names
+            if not name.startswith("/")
+            and self.delivery(self.routing_key(name)).feedback_route is not None
+        ]
 
     # -- the receiving chain ------------------------------------------------------
 
@@ -205,6 +255,9 @@ class Configuration:
             apn_enabled=any(is_on(scope) for scope in self.root.of_kind("apn")),
             max_resident_messages=ask("max_resident_messages"),
             delayed_queue_scan_interval_seconds=ask("delayed_queue_scan_interval"),
+            server_limit=ask("server_max_outbound_connections"),
+            token_events=ask("token_events"),
+            token_events_mode=ask("token_events_mode"),
             listens=self._listens(),
             loggers=tuple(map(_logger, self.root.of_kind("apn_logger"))),
             simulator=self._simulator(),
@@ -279,6 +332,40 @@ def _asking(chain: Iterable[Scope]) -> Ask:
 
 def _unless(value: str | None, word: str) -> str | None:
     return None if value == word else value
+
+
+def _connections(ask: Ask) -> dict[str, Any]:
+    """How many connections, how long, and how much they carry."""
+    return {
+        "response_timeout_seconds": in_seconds(
+            ask("delivery_response_timeout"), "milliseconds"
+        ),
+        "idle_timeout_seconds": ask("idle_timeout"),
+        "connect_timeout_seconds": ask("connect_timeout"),
+        "max_outbound_connections": ask("max_outbound_connections"),
+        "max_deliveries_per_connection": ask("max_deliveries_per_connection"),
+        "connection_aggressiveness": _AGGRESSIVENESS[
+            ask("connection_allocation_aggressiveness")
+        ],
+        "host_failure_retry_seconds": ask("host_failure_retry"),
+        "mx_failures_to_delay": ask("mx_failures_to_delay"),
+        "flush_interval_seconds": ask("apn_flush_interval"),
+        "unsettled_limit": ask("apn_unsettled_limit"),
+        "unsettled_bytes": ask("apn_unsettled_bytes"),
+    }
+
+
+def _guard(ask: Ask) -> GuardSettings:
+    return GuardSettings(
+        first=ask("apn_guard_first"),
+        window=ask("apn_guard_window"),
+        share=ask("apn_guard_share") / 100,
+    )
+
+
+def _feedback_route(ask: Ask) -> Route | None:
+    text = ask("apn_feedback_route")
+    return None if text is None else parse_route(text, 0)
 
 
 def _tls_client(ask: Ask) -> TlsClientSettings:

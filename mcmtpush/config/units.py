@@ -196,6 +196,7 @@ _WORDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "choice": (_no_other, "", ""),
     "throttle": (_throttle, 'a rate: "N" or "N/SECONDS"', '"100/60"'),
     "address": (_address, 'an IP address or "*"', "192.0.2.1"),
+    "route": (_route, "a route", '"apn://feedback.push.apple.com?port=2196"'),
     "regex": (_regex, "a regular expression", '"a|b"'),
     "path": (str, "the path of a file", "/etc/mcmtpush/file"),
 }

@@ -56,6 +56,44 @@ class QueueSettings:
     never_attempt_expired_messages: bool = False
     suspend_delivery: bool = False
     max_resident_active_queue: int = 250
+    ambiguous_policy: Literal["resend", "hold", "drop"] = "resend"
+    blackhole: Literal["false", "inline", "internal"] = "false"
+    dead_letter_retention_seconds: int = 604800
+    generate_bounces: bool = True
+    bounces_inline_original: Literal["headers", "none", "all"] = "headers"
+    mailerdaemon: str | None = None
+
+
+@frozen
+class GuardSettings:
+    """When a lane suspends itself: nearly nothing but invalid tokens.
+
+    `first`: so many answers at the start, all of them; 0 = off.  `share`: of the
+    last `window` answers, from 0 to 1; 0 = off.
+    """
+
+    first: int = 20
+    window: int = 100
+    share: float = 0.8
+
+
+@frozen(eq=False)
+class ThrottleSettings:
+    """At most `count` in any `per_seconds`.
+
+    One object for everything that falls back to the same stanza: its identity is
+    the bucket.
+    """
+
+    count: int
+    per_seconds: float
+
+
+@frozen(eq=False)
+class LimitSettings:
+    """At most `count` connections; its identity is what is counted together."""
+
+    count: int
 
 
 @frozen
@@ -73,6 +111,21 @@ class DeliverySettings:
     max_outbound_connections: int = 32
     max_deliveries_per_connection: int = 0
     connection_aggressiveness: float = 0.3
+    host_failure_retry_seconds: int = 120
+    mx_failures_to_delay: int = 50
+    flush_interval_seconds: int = 60
+    unsettled_limit: int = 50_000
+    unsettled_bytes: int = 32 * 1024 * 1024
+    guard: GuardSettings = GuardSettings()
+    message_throttle: ThrottleSettings | None = None
+    connection_throttle: ThrottleSettings | None = None
+    scope_limit: LimitSettings | None = None
+    binding_limit: LimitSettings | None = None
+    feedback_route: Route | None = None
+    feedback_interval_seconds: int = 86400
+    tls_mode: Literal["no", "ifavailable", "required"] = "no"
+    tls_ifavailable_fallback: bool = True
+    ehlo_hostname: str | None = None
 
 
 @frozen
@@ -181,6 +234,9 @@ class ProcessSettings:
     apn_enabled: bool = True
     max_resident_messages: int = 32768
     delayed_queue_scan_interval_seconds: int = 15
+    server_limit: int = 20000
+    token_events: str | None = None
+    token_events_mode: int = 0o640
     listens: tuple[ListenSettings, ...] = ()
     loggers: tuple[LoggerSettings, ...] = ()
     simulator: SimulatorSettings | None = None

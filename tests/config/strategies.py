@@ -36,6 +36,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "networks": st.lists(_NETWORKS).map(tuple),
     "regex": st.sampled_from(["a|b", r"^\d+\.x$", ""]),
     "regexes": st.lists(st.sampled_from([r"\w", "[a-z]{2}"])).map(tuple),
+    "route": st.sampled_from(["apn://h?port=1", "[::1]:25", "h"]),
     "routes": st.lists(st.sampled_from(["apn://h?port=1", "[::1]:25", "h"])).map(tuple),
     "dict": st.dictionaries(_TEXT, _TEXT),
 }

@@ -140,7 +140,7 @@ class ModuleTests(TestCase):
 
     def test_other_methods(self) -> None:
         """Methods that are recognised and not delivered are warnings."""
-        for method in ("esmtp", "gcm", "MM7"):
+        for method in ("lmtp", "gcm", "MM7"):
             (line,) = check(f'domain "e.com" {{ delivery_method = "{method}" }}')
             self.assertTrue(line.startswith("1:18: warning: "), line)
             self.assertIn(f'"{method.lower()}"', line)

@@ -302,8 +302,8 @@ control_listener, ecstream_listener, esmtp_listener, http_listener, listen
     def test_inert_options_warn_once(self) -> None:
         """At the first place of each."""
         self.check(
-            "blackhole = true\ndomain d { BLACKHOLE = false\n tls = no }",
-            "1:1: warning: option blackhole has no effect in this version\n",
+            "body_timeout = 1\ndomain d { BODY_TIMEOUT = 2\n tls = no }",
+            "1:1: warning: option body_timeout has no effect in this version\n",
         )
 
     def test_inert_scopes_warn_for_their_content(self) -> None:
@@ -357,12 +357,12 @@ documented language; it is honoured here
 
     def test_findings_name_the_option(self) -> None:
         """For those who read them as data."""
-        text = b"blackhole = true domian { } idle_timeout = x domain /(/ { } }"
+        text = b"body_timeout = 1 domian { } idle_timeout = x domain /(/ { } }"
         _, errors = read_configuration(MAIN, MemoryFiles({MAIN: text}))
         self.assertEqual(
             [(e.option, e.severity) for e in errors],
             [
-                ("blackhole", "warning"),
+                ("body_timeout", "warning"),
                 ("domian", "error"),
                 ("domain", "error"),
                 ("domain", "error"),

@@ -65,7 +65,13 @@ class TableTests(TestCase):
         """A sample of what this version acts on, and of what it does not."""
         for name in ("routes", "suspend_delivery", "enable", "enabled", "tls_ca"):
             self.assertTrue(OPTIONS[name].implemented, name)
-        for name in ("blackhole", "debug_level", "pidfile", "http_host", "timeout"):
+        for name in (
+            "bounce_behavior",
+            "debug_level",
+            "pidfile",
+            "http_host",
+            "timeout",
+        ):
             self.assertFalse(OPTIONS[name].implemented, name)
 
     def test_documented_defaults(self) -> None:

@@ -52,6 +52,66 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "size",
         SENDING,
+        "seconds",
+        used=True,
+        apn_flush_interval=(
+            60,
+            "Ask for proof of acceptance so often, and before a close; 0 never.",
+        ),
+        apn_feedback_interval=(86400, "Time between polls of the feedback service."),
+        dead_letter_retention=(
+            604800,
+            "How long failed push messages are kept; 0 not at all.",
+        ),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        used=True,
+        apn_unsettled_limit=(50000, "Unsettled notifications of a connection."),
+        apn_guard_first=(20, "First answers that must not all be invalid token."),
+        apn_guard_window=(100, "Answers over which invalid tokens are counted."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "percent",
+        used=True,
+        apn_guard_share=(80, "Invalid tokens among those that suspend; 0 never."),
+    ),
+    *rows(
+        "size",
+        SENDING,
+        "bytes",
+        used=True,
+        apn_unsettled_bytes=(33554432, "Unsettled bytes of a connection."),
+    ),
+    *rows(
+        "choice",
+        SENDING,
+        used=True,
+        choices=("resend", "hold", "drop"),
+        apn_ambiguous_policy=(
+            "resend",
+            "What becomes of messages that a lost connection left undecided.",
+        ),
+    ),
+    *rows(
+        "route",
+        DOMAIN,
+        used=True,
+        apn_feedback_route=(None, "Feedback service, apn://host?port=2196."),
+    ),
+    *rows(
+        "path",
+        GLOBAL,
+        used=True,
+        token_events=(None, "JSON lines file of tokens that are gone."),
+    ),
+    *rows("perms", GLOBAL, used=True, token_events_mode=(0o640, "Mode of that file.")),
+    *rows(
+        "size",
+        SENDING,
         "milliseconds",
         used=True,
         delivery_response_timeout=(
@@ -93,6 +153,7 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "size",
         BINDINGS | GLOBAL,
+        used=True,
         server_max_outbound_connections=(20000, "Connections of all queues together."),
     ),
     *rows(
@@ -126,7 +187,12 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "int",
         SENDING | _HOST,
+        used=True,
         scope_max_outbound_connections=(None, "Connections shared by a whole scope."),
+    ),
+    *rows(
+        "int",
+        SENDING | _HOST,
         cluster_scope_max_outbound_connections=(
             None,
             "Shared, cluster-wide.",
@@ -145,6 +211,7 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "throttle",
         SENDING,
+        used=True,
         outbound_throttle_messages=(None, "Messages sent per second, or N per S."),
         outbound_throttle_connections=(None, "Connections opened per second."),
     ),
@@ -157,10 +224,15 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "int",
         DOMAIN,
+        used=True,
         mx_failures_to_delay=(
             50,
             "Failures everywhere before a queue is delayed.",
         ),
+    ),
+    *rows(
+        "int",
+        DOMAIN,
         dns_failures_to_purge=(10, "Lookup failures before a queue is failed."),
         mx_failures_fallback_to_a=(3, "MX lookups before A records are used."),
     ),
@@ -168,6 +240,7 @@ ROUTING: tuple[Option, ...] = (
         "size",
         DOMAIN,
         "seconds",
+        used=True,
         host_failure_retry=(120, "Pause before a failed address is tried again."),
     ),
     *rows(
@@ -182,6 +255,7 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "choice",
         SENDING,
+        used=True,
         choices=("false", "true", "inline", "internal"),
         blackhole=("false", "Refuse (inline) or swallow (internal) what is sent here."),
     ),
@@ -194,7 +268,12 @@ ROUTING: tuple[Option, ...] = (
     *rows(
         "string",
         SENDING,
+        used=True,
         ehlo_hostname=("__hostname__", "Name said in EHLO."),
+    ),
+    *rows(
+        "string",
+        SENDING,
         http_host=(None, "Host header of HTTP deliveries."),
         http_uri=(None, "Path of HTTP deliveries."),
         http_basic_auth=(None, "user:password of HTTP deliveries."),
@@ -246,19 +325,30 @@ RETRYING: tuple[Option, ...] = (
     *rows(
         "bool",
         SENDING,
+        used=True,
         generate_bounces=(True, "Notify the sender of a permanent failure."),
+    ),
+    *rows(
+        "bool",
+        SENDING,
         generate_delay_dsn=(False, "Notify the sender of a delay."),
     ),
     *rows(
         "choice",
         SENDING,
+        used=True,
         choices=("headers", "none", "all"),
         bounces_inline_original=("headers", "How much of the original a bounce has."),
     ),
     *rows(
         "string",
         SENDING,
+        used=True,
         mailerdaemon=(None, "From address of bounces."),
+    ),
+    *rows(
+        "string",
+        SENDING,
         mdn_failures_notify=(None, "Mailbox for bounces of null senders."),
     ),
     *rows(
@@ -315,6 +405,7 @@ TLS: tuple[Option, ...] = (
     *rows(
         "bool",
         SENDING,
+        used=True,
         tls_ifavailable_fallback=(True, "Go on in clear when TLS fails (SMTP)."),
     ),
 )
