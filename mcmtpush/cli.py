@@ -1,7 +1,7 @@
 """The `mcmtpush` command: its verbs, their arguments and exit codes.
 
 Each verb asks one pure module and prints what it answers: `check` the lint,
-`explain` the look-up, `send` the injection.
+`explain` the look-up, `send` the injection.  Those about the spool are in `verbs`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from mcmtpush.injection import (
 )
 from mcmtpush.mcmt.compose import compose
 from mcmtpush.records.macros import check_format
+from mcmtpush.verbs import dead, spool
 
 
 _CONFIGURATION = click.Path(exists=True, dir_okay=False)
@@ -43,8 +44,12 @@ def main() -> None:
 
     The gateway itself is started by twistd: twistd --nodaemon mcmtpush --config
     FILE.  The verbs below check and explain its configuration, without a running
-    gateway, and send a push through one.
+    gateway, send a push through one, and look after its spool.
     """
+
+
+main.add_command(dead)
+main.add_command(spool)
 
 
 # -- check ----------------------------------------------------------------------------

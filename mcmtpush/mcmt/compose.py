@@ -56,6 +56,8 @@ def compose(  # noqa: PLR0913 - a message has that many headers
     message_id: str,
     return_path: str | None = None,
     text: str | None = None,
+    mail: bytes | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> bytes:
     """A correct MCMT message with CR LF line ends and lines of at most 998 bytes.
 
@@ -69,6 +71,8 @@ def compose(  # noqa: PLR0913 - a message has that many headers
         message_id: with or without its angle brackets.
         return_path: for failure notices; the empty string is the null sender.
         text: the body of the mail part; None makes one of the alert's text.
+        mail: the whole mail part, as it is, instead of one that is made.
+        extra: further fields for the push part's inner header.
 
     Raises:
         ValueError: a header value that cannot stand in a header, or a payload
@@ -84,8 +88,9 @@ def compose(  # noqa: PLR0913 - a message has that many headers
             b"MIME-Version: 1.0",
         ]
     )
-    mail = header + _EOL + _text_entity(_mail_text(payload, subject, text))
-    push = _push_part(token, return_path, payload)
+    if mail is None:
+        mail = header + _EOL + _text_entity(_mail_text(payload, subject, text))
+    push = _push_part(token, return_path, payload, extra or {})
     boundary = _free_boundary(mail, push)
     line = b"--" + boundary
     return _EOL.join(
@@ -157,7 +162,10 @@ def _text_entity(text: str) -> bytes:
 
 
 def _push_part(
-    token: str, return_path: str | None, payload: Mapping[str, Any]
+    token: str,
+    return_path: str | None,
+    payload: Mapping[str, Any],
+    extra: Mapping[str, str],
 ) -> bytes:
     """Inner header, empty line, JSON."""
     try:
@@ -170,6 +178,7 @@ def _push_part(
         lines.append(_field("X-Device-Token", token))
     if return_path is not None:
         lines.append(_field("Return-Path", f"<{return_path.strip('<>')}>"))
+    lines += [_field(name, value) for name, value in extra.items()]
     lines += [b"Content-Transfer-Encoding: " + encoding, b"", body]
     return _EOL.join(lines)
 

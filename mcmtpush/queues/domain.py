@@ -7,17 +7,21 @@ Rules of this file
 An entry is in exactly one place, and these are all the moves there are:
 
     verb       from        to
-    enqueue    outside     active, or delayed if its time has not come
+    enqueue    outside     active, or delayed if its time has not come, or held
     take       active      flight       only entries with their body in memory
     retry      flight      delayed      body dropped
     requeue    flight      active       body dropped, in front, oldest first
+    hold       flight      held         body dropped
+    free       held        active       in front, oldest first
     done       flight      outside
     release    delayed     active       when its time has come
+    put_off    active      delayed      all of them, bodies dropped
     discard    active      outside      it cannot be read
 
 The active ones stand in two lines, priority 1 before priority 0.  A line is first
 what came back from a flight, by row, and then the others in the order they came.
 Of those in flight only the number is kept: whoever has taken them, has them.
+No clock ever moves a held one.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from attrs import define, field
 
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.queues.residence import Residence
-from mcmtpush.values import Entry, Message, PushPart, QueueKey
+from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
 
 
 class Line:
@@ -107,6 +111,7 @@ class DomainQueue:
     _first: Line = field(factory=Line, init=False)
     _second: Line = field(factory=Line, init=False)
     _delayed: list[tuple[float, int, Entry]] = field(factory=list, init=False)
+    _held: list[Entry] = field(factory=list, init=False)
 
     @property
     def active(self) -> int:
@@ -119,9 +124,14 @@ class DomainQueue:
         return len(self._delayed)
 
     @property
+    def held(self) -> int:
+        """How many wait for an operator."""
+        return len(self._held)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is here, nor in flight from here."""
-        return not (self.active or self._delayed or self.flight)
+        return not (self.active or self._delayed or self._held or self.flight)
 
     # -- in --
 
@@ -129,12 +139,15 @@ class DomainQueue:
         """New entries; as many bodies stay in memory as `limit` and budget allow."""
         room = self.residence.room(limit, self.resident)
         for entry in entries:
+            if entry.next_attempt_at == HELD:
+                self._set_apart(entry)
+                continue
             if entry.next_attempt_at > now:
                 self._delay(entry)
                 continue
             if entry.message is not None and room > 0:
                 room -= 1
-                self._hold(1)
+                self._count(1)
             else:
                 entry.message = entry.push = None
             self._line(entry).append(entry)
@@ -153,6 +166,13 @@ class DomainQueue:
         for line in (self._first, self._second):
             line.give_back(one for one in entries if self._line(one) is line)
 
+    def hold(self, entries: Sequence[Entry]) -> None:
+        """Back from a flight, to wait for an operator."""
+        self.done(len(entries))
+        for entry in entries:
+            entry.next_attempt_at = HELD
+            self._set_apart(entry)
+
     def done(self, count: int) -> None:
         """So many are no longer in flight."""
         if count > self.flight:
@@ -160,6 +180,17 @@ class DomainQueue:
                 f"{count} entries came back, {self.flight} were in flight"
             )
         self.flight -= count
+
+    # -- orders --
+
+    def free(self) -> list[Entry]:
+        """All held ones are active, first in line; who they are."""
+        freed, self._held = self._held, []
+        for entry in freed:
+            entry.next_attempt_at = 0.0
+        for line in (self._first, self._second):
+            line.give_back(one for one in freed if self._line(one) is line)
+        return freed
 
     # -- time --
 
@@ -175,6 +206,16 @@ class DomainQueue:
             self._line(entry).append(entry)
             count += 1
         return count
+
+    def put_off(self, until: float) -> int:
+        """All active ones wait until then, seconds since the epoch; how many."""
+        self._count(-self.resident)
+        active = [*self._first, *self._second]
+        self._first, self._second = Line(), Line()
+        for entry in active:
+            entry.next_attempt_at = until
+            self._delay(entry)
+        return len(active)
 
     def set_back(self, seconds: float) -> None:
         """The wall clock went back by so much: nobody waits longer for that."""
@@ -249,7 +290,7 @@ class DomainQueue:
                 lost.append(entry)
             else:
                 entry.message, entry.push = body
-                self._hold(1)
+                self._count(1)
         for line in (self._first, self._second):
             line.discard({one.row for one in lost if self._line(one) is line})
         return [one.row for one in lost]
@@ -257,15 +298,19 @@ class DomainQueue:
     def _line(self, entry: Entry) -> Line:
         return self._first if entry.priority else self._second
 
+    def _set_apart(self, entry: Entry) -> None:
+        entry.message = entry.push = None
+        self._held.append(entry)
+
     def _delay(self, entry: Entry) -> None:
         entry.message = entry.push = None
         heappush(self._delayed, (entry.next_attempt_at, entry.row, entry))
 
-    def _hold(self, count: int) -> None:
+    def _count(self, count: int) -> None:
         self.resident += count
         self.residence.held += count
 
     def _fly(self, taken: list[Entry]) -> list[Entry]:
         self.flight += len(taken)
-        self._hold(-len(taken))
+        self._count(-len(taken))
         return taken

@@ -58,6 +58,9 @@ class Household(Protocol):
     def wake(self, outlet: Outlet) -> None:
         """Look at this queue at the next turn."""
 
+    def put_off(self, outlet: Outlet, count: int, reason: str) -> None:
+        """So many of this queue wait for a while, since there is no way out."""
+
     def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
         """These left the queue because they cannot be read."""
 
@@ -76,6 +79,7 @@ class Outlet:
         booked_at: when the alarm looks after this queue next, epoch seconds.
         moved_at: when something was taken last, or the queue ceased to be idle, on
             the clock of differences.
+        suspended: why the lane wants nothing handed out; empty while it does.
     """
 
     queue: DomainQueue
@@ -85,7 +89,9 @@ class Outlet:
     key: QueueKey = field(init=False)
     booked_at: float | None = field(default=None, init=False)
     lane: Lane = field(init=False)
+    suspended: str = field(default="", init=False)
     _loading: bool = field(default=False, init=False)
+    _put_off: bool = field(default=False, init=False)  # while a page was on its way
 
     def __attrs_post_init__(self) -> None:
         self.key = self.queue.key
@@ -98,7 +104,11 @@ class Outlet:
     @property
     def open(self) -> bool:
         """Whether entries of this queue are handed out now."""
-        return self._house.gate.open and not self.settings.suspend_delivery
+        return not (self._held_back or self.settings.suspend_delivery)
+
+    @property
+    def _held_back(self) -> bool:
+        return bool(self.suspended) or not self._house.gate.open
 
     # -- for the lane --
 
@@ -110,7 +120,7 @@ class Outlet:
     def take(self, limit: int) -> list[Entry]:
         """Up to `limit` resident entries, in order; now in flight."""
         settings = self.settings
-        if not self._house.gate.open or settings.suspend_delivery:
+        if self._held_back or settings.suspend_delivery:
             return []
         if settings.never_attempt_expired_messages:
             taken = self._take_young(limit, self._cutoff(settings))
@@ -130,6 +140,24 @@ class Outlet:
         self._end(old, NOT_ATTEMPTED)
         return young
 
+    def delay(self, reason: str) -> None:
+        """No way out for now: all active ones wait for the retry interval."""
+        until = self._house.now() + self.settings.retry_interval_seconds
+        count = self.queue.put_off(until)
+        self._put_off = self._loading
+        if count:
+            self._house.put_off(self, count, reason)
+
+    def suspend(self, reason: str) -> None:
+        """Hand out nothing until `resume`; nothing ends for being old meanwhile."""
+        self.suspended = reason or "suspended"
+
+    def resume(self) -> None:
+        """Hand out again."""
+        self.suspended = ""
+        self.moved_at = self._house.seconds()
+        self._house.wake(self)
+
     # -- for the scheduler --
 
     def enqueue(self, entries: Sequence[Entry]) -> None:
@@ -148,7 +176,7 @@ class Outlet:
         if not self.queue.active:
             return
         settings = self.settings
-        if not self._house.gate.open or settings.suspend_delivery:
+        if self._held_back or settings.suspend_delivery:
             # Held back is not stuck: the time does not count against the messages.
             self.moved_at = self._house.seconds()
             return
@@ -201,11 +229,16 @@ class Outlet:
         page: Sequence[Entry],
     ) -> None:
         self._loading = False
+        if self._put_off:
+            # Nobody of this page is active any more.
+            self._put_off = False
+            self._house.wake(self)
+            return
         lost = self.queue.admit(page, bodies)
         if lost:
             self._house.lost(self.key, lost)
         self._house.wake(self)
 
     def _not_loaded(self, failure: Any) -> None:
-        self._loading = False
+        self._loading = self._put_off = False
         self._house.not_loaded(self.key, failure)

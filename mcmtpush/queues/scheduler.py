@@ -7,7 +7,7 @@ in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -26,7 +26,7 @@ from mcmtpush.queues.alarm import Alarm
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Gate, Outlet
 from mcmtpush.queues.residence import Residence
-from mcmtpush.values import Attempt, Entry, QueueKey
+from mcmtpush.values import HELD, Attempt, Entry, QueueKey
 
 
 RECOVERED_AT_ONCE = 2000
@@ -107,9 +107,14 @@ class Scheduler:
     def queued(self) -> int:
         """Entries in all queues and in flight from them."""
         return sum(
-            outlet.queue.active + outlet.queue.delayed + outlet.queue.flight
-            for outlet in self._outlets.values()
+            queue.active + queue.delayed + queue.held + queue.flight
+            for queue in self._queues()
         )
+
+    @property
+    def held(self) -> int:
+        """Entries that wait for an operator."""
+        return sum(queue.held for queue in self._queues())
 
     # -- from reception --
 
@@ -138,6 +143,15 @@ class Scheduler:
         self.wake(outlet)
         self.counters.add("queues.requeued", len(entries))
 
+    def hold(self, key: QueueKey, entries: Sequence[Entry]) -> None:
+        """No longer in flight: kept, `next_attempt_at` HELD, until released.
+
+        The caller has made that durable.
+        """
+        outlet = self._known(key)
+        outlet.queue.hold(entries)
+        self.counters.add("queues.held", len(entries))
+
     def done(self, key: QueueKey, count: int) -> None:
         """So many are no longer in flight: they ended."""
         self._known(key).queue.done(count)
@@ -155,6 +169,18 @@ class Scheduler:
             log.info("deliveries go on")
             self._wake_all()
 
+    # -- from the operator --
+
+    def release(self, key: QueueKey | None) -> int:
+        """Held messages of one queue, or of all, want their attempt; how many.
+
+        They go first, oldest first.  The spool is told; a crash before it has taken
+        that in leaves them held.  While the spool is being recovered, those that
+        come later stay held.
+        """
+        outlets = self._outlets if key is None else {key: self._outlets.get(key)}
+        return sum(map(self._free, filter(None, list(outlets.values()))))
+
     # -- from outlets --
 
     def seconds(self) -> float:
@@ -168,6 +194,19 @@ class Scheduler:
         self._to_wake[outlet] = None
         if self._waking is None:
             self._waking = self.clock.callLater(0, self._look)
+
+    def put_off(self, outlet: Outlet, count: int, reason: str) -> None:
+        """So many of this queue wait for a while, since there is no way out."""
+        self._alarm.book(outlet)
+        self.counters.add("queues.put_off", count)
+        log.warn(
+            "{domain} (binding {binding}): {count} messages wait for retry_interval, "
+            "uncharged: {reason}",
+            domain=outlet.key.domain,
+            binding=outlet.key.binding,
+            count=count,
+            reason=reason,
+        )
 
     def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
         """These left the queue because they cannot be read."""
@@ -193,6 +232,9 @@ class Scheduler:
 
     # -- queues --
 
+    def _queues(self) -> Iterator[DomainQueue]:
+        return (outlet.queue for outlet in self._outlets.values())
+
     def _outlet(self, key: QueueKey) -> Outlet:
         outlet = self._outlets.get(key)
         if outlet is None:
@@ -207,6 +249,37 @@ class Scheduler:
         if outlet is None:
             raise LocalProtocolError(f"nothing was taken from a queue {key}")
         return outlet
+
+    def _free(self, outlet: Outlet) -> int:
+        if not outlet.queue.held:
+            return 0
+        outlet.arriving()
+        freed = outlet.queue.free()
+        self._unhold(outlet.key, freed)
+        self.wake(outlet)
+        self.counters.add("queues.released", len(freed))
+        log.info(
+            "{count} held messages of {domain} (binding {binding}) are released",
+            count=len(freed),
+            domain=outlet.key.domain,
+            binding=outlet.key.binding,
+        )
+        return len(freed)
+
+    def _unhold(self, key: QueueKey, freed: Sequence[Entry]) -> None:
+        """Tell the spool, a page with each commit; it takes the times as they are."""
+        page, rest = freed[:RELEASED_AT_ONCE], freed[RELEASED_AT_ONCE:]
+        noted = self.spool.reschedule(page)
+        if rest:
+            noted.addCallback(lambda _: self._unhold(key, rest))
+        noted.addErrback(
+            lambda failure: log.error(
+                "the next start will hold messages of {domain} again, which were "
+                "released: {reason}",
+                domain=key.domain,
+                reason=failure.getErrorMessage(),
+            )
+        )
 
     def _drain_lane(self, outlet: Outlet) -> Deferred[None]:
         return outlet.lane.drain().addErrback(
@@ -267,9 +340,18 @@ class Scheduler:
             self._recovered()
             return
         self.counters.add("queues.recovered", len(pairs))
+        self._bring_forward(pairs)
         self.enqueue(pairs)
         # Reception and delivery have their turns in between.
         self._paging = self.clock.callLater(0, self._recover, pairs[-1][1].row)
+
+    def _bring_forward(self, pairs: Sequence[tuple[QueueKey, Entry]]) -> None:
+        """No retry waits longer than any may: the clock may have been set back."""
+        now = self.now()
+        for key, entry in pairs:
+            if entry.next_attempt_at not in (0.0, HELD):
+                latest = now + self.settings_for(key).max_retry_interval_seconds
+                entry.next_attempt_at = min(entry.next_attempt_at, latest)
 
     def _not_recovered(self, failure: Failure, after_row: int) -> None:
         if self.gate.draining:

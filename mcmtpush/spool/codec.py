@@ -14,7 +14,7 @@ import orjson
 from attrs import frozen
 
 from mcmtpush.errors import SpoolCorruptError, SpoolError
-from mcmtpush.values import Entry, Message, PushPart, QueueKey, Submission
+from mcmtpush.values import DeadLetter, Entry, Message, PushPart, QueueKey, Submission
 
 
 Row = tuple[Any, ...]
@@ -39,6 +39,13 @@ ENTRY_COLUMNS = (
     "message_context",
 )
 CONTENT_COLUMNS = ("row", "token", "payload", "return_path", "mail")
+
+LETTER_COLUMNS = (
+    *("id", "batch_id", "connection_id", "received_at", "sender", "recipient"),
+    *("binding_group", "binding", "domain"),
+    *("size", "connection_context", "message_context"),
+)
+LONGEST_REASON = 1000
 
 WAITING_COLUMNS = ENTRY_COLUMNS[:8]
 BODY_COLUMNS = (
@@ -66,12 +73,34 @@ class Update:
 
 @frozen
 class Delete:
-    """Entries to remove, with their contents where nobody else needs them."""
+    """Entries to remove, with their contents where nobody else needs them.
+
+    Not `whole` marks them as ended instead, for those beside damaged pages.
+    """
 
     rows: tuple[int, ...]
+    whole: bool = True
 
 
-Operation = Insert | Update | Delete
+@frozen
+class Bury:
+    """Entries to remove as `Delete` does, and to keep as dead letters.
+
+    `letters` holds `(row, died_at, keep_until, status, reason, attempts)`;
+    without `bodies` their contents are not kept.
+    """
+
+    letters: tuple[Row, ...]
+    whole: bool = True
+    bodies: bool = True
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Of the entries."""
+        return tuple(letter[0] for letter in self.letters)
+
+
+Operation = Insert | Update | Delete | Bury
 
 
 def rows_needed(submission: Submission) -> int:
@@ -142,6 +171,23 @@ def update_of(entries: Sequence[Entry]) -> Update:
         tuple(
             (entry.attempts, float(entry.next_attempt_at), entry.row)
             for entry in entries
+        )
+    )
+
+
+def bury_of(letters: Sequence[DeadLetter]) -> Bury:
+    """What `bury` makes durable.  A reason is stored as far as it is text."""
+    return Bury(
+        tuple(
+            (
+                letter.row,
+                float(letter.died_at),
+                float(letter.keep_until),
+                letter.status,
+                letter.reason[:LONGEST_REASON].encode("utf-8", "replace").decode(),
+                letter.attempts,
+            )
+            for letter in letters
         )
     )
 

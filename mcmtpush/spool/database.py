@@ -1,18 +1,21 @@
-"""The database file of a spool: created, recognised, set up to be durable.
+"""The database file of a spool: created, recognised, brought up to date, durable.
 
-What it holds is said in `schema.sql`, what is done with it in `store`.
+What it holds is said in `schema.sql`, what is done with it in `store`.  Versions
+before this one are brought up to date by the `upgrade-N.sql` between them and now,
+each of them one transaction.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from mcmtpush.errors import SpoolError
 
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x4D434D54
 """`PRAGMA application_id` of a spool: "MCMT"."""
 
@@ -47,6 +50,88 @@ def open_database(
     return connection
 
 
+def open_reader(path: str) -> sqlite3.Connection:
+    """A connection that reads an existing spool and changes nothing.
+
+    Its owner may be at work meanwhile.  Texts that are not UTF-8 come as far as they
+    can be read.  Raises SpoolError with a reason to act on.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise SpoolError(f"there is no spool {path}")
+    try:
+        connection = _connect_reader(place)
+    except sqlite3.Error as error:
+        raise SpoolError(f"cannot read the spool {path}: {error}") from error
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    return connection
+
+
+def _connect_reader(place: Path) -> sqlite3.Connection:
+    uri = place.absolute().as_uri()
+    try:
+        return _recognised(f"{uri}?mode=ro", place)
+    except sqlite3.OperationalError:
+        # Whoever may not write into the folder cannot make an index of the log; but
+        # without a log there is nothing that could change.
+        log = place.with_name(f"{place.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _recognised(f"{uri}?mode=ro&immutable=1", place)
+
+
+def _recognised(uri: str, place: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    try:
+        _require_known(connection, place)
+        connection.execute("PRAGMA busy_timeout = 2000")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _require_known(connection: sqlite3.Connection, place: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION:
+        raise SpoolError(f"{place} is not a spool of mcmtpush")
+    version = version_of(connection)
+    if not 1 <= version <= VERSION:
+        raise SpoolError(
+            f"the spool {place} has version {version}, this program knows versions "
+            f"up to {VERSION}"
+        )
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Which version of the tables a spool has."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def open_marker(path: str) -> sqlite3.Connection:
+    """A connection for small changes beside the owner's; waits for it 2 seconds.
+
+    Raises SpoolError when the spool cannot be changed.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{Path(path).absolute().as_uri()}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            timeout=2.0,
+        )
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise SpoolError(f"cannot change the spool {path}: {error}") from error
+    return connection
+
+
 def _prepare(connection: sqlite3.Connection, path: str, *, force_fsync: bool) -> None:
     def pragma(text: str) -> Any:
         return connection.execute(f"PRAGMA {text}").fetchone()
@@ -56,10 +141,10 @@ def _prepare(connection: sqlite3.Connection, path: str, *, force_fsync: bool) ->
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION:
         raise SpoolError(f"{path} is not a spool of mcmtpush; move it away")
-    if tables and version != VERSION:
+    if tables and not 1 <= version <= VERSION:
         raise SpoolError(
-            f"the spool {path} has version {version}, this program knows version "
-            f"{VERSION}: start the program that made it, or use another spoolbase"
+            f"the spool {path} has version {version}, this program knows versions up "
+            f"to {VERSION}: start the program that made it, or use another spoolbase"
         )
     if pragma("journal_mode = WAL")[0] not in {"wal", "memory"}:
         raise SpoolError(
@@ -73,5 +158,18 @@ def _prepare(connection: sqlite3.Connection, path: str, *, force_fsync: bool) ->
     pragma("busy_timeout = 2000")
     pragma("temp_store = MEMORY")
     if not tables:
-        schema = files("mcmtpush.spool").joinpath("schema.sql").read_text("utf-8")
-        connection.executescript(schema)
+        _run(connection, "schema.sql")
+    for step in range(version + 1 if tables else VERSION + 1, VERSION + 1):
+        _run(connection, f"upgrade-{step}.sql")
+
+
+def _run(connection: sqlite3.Connection, name: str) -> None:
+    """A script that is one transaction: all of it, or nothing."""
+    try:
+        connection.executescript(
+            files("mcmtpush.spool").joinpath(name).read_text("utf-8")
+        )
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -53,4 +53,8 @@ def spool_error(error: Exception) -> SpoolError:
         return error
     if is_full(error):
         return SpoolFullError(f"no room for the spool: {error}")
+    if is_damage(error):
+        return SpoolError(
+            f"the spool is damaged: {damage(error)}; run mcmtpush spool check"
+        )
     return SpoolError(f"the spool failed: {error}")

@@ -1,4 +1,4 @@
--- The spool of mcmtpush, version 1.  docs/reference/spool.md explains it to operators.
+-- The spool of mcmtpush, version 2.  docs/reference/spool.md explains it to operators.
 --
 -- `entry` is small and is all that a start reads; `content` holds the bodies, once for
 -- all recipients of a transaction.  Columns that a start does not need come last: SQLite
@@ -7,7 +7,7 @@
 BEGIN IMMEDIATE;
 
 PRAGMA application_id = 1296256340;  -- "MCMT"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One message for one recipient.  `content` is NULL when the message has a content of
 -- its own, under the same row number; else it is the row of the content it shares.
@@ -69,6 +69,42 @@ CREATE TABLE quarantine (
     return_path,
     mail
 );
+
+-- Messages that failed for good, as they were, until `keep_until`.  Nothing here is
+-- delivered.  `row` is the one that the entry had; `replayed_as` is the id of the
+-- message that was made of it again.
+CREATE TABLE dead_letter (
+    row                 INTEGER PRIMARY KEY,
+    died_at             REAL NOT NULL,
+    keep_until          REAL NOT NULL,
+    status              INTEGER,
+    reason              TEXT NOT NULL,
+    attempts            INTEGER,
+    replayed_as         TEXT,
+    id                  TEXT,
+    batch_id            TEXT,
+    connection_id       TEXT,
+    received_at         REAL,
+    sender              TEXT,
+    recipient           TEXT,
+    binding_group       TEXT,
+    binding             TEXT,
+    domain              TEXT,
+    size                INTEGER,
+    connection_context  TEXT,
+    message_context     TEXT,
+    token               TEXT,
+    payload             BLOB,
+    return_path         TEXT,
+    mail                BLOB
+);
+CREATE INDEX dead_letter_id ON dead_letter (id);
+CREATE INDEX dead_letter_died_at ON dead_letter (died_at);
+CREATE INDEX dead_letter_keep_until ON dead_letter (keep_until);
+
+-- Entries that ended, on pages that SQLite cannot change because one beside them is
+-- damaged.  They are not delivered again.
+CREATE TABLE ended (row INTEGER PRIMARY KEY);
 
 -- Row numbers below this one may have been used; they are never used again.
 CREATE TABLE reservation (next_row INTEGER NOT NULL);

@@ -17,6 +17,7 @@ from mcmtpush.spool.codec import (
     BODY_COLUMNS,
     CONTENT_COLUMNS,
     ENTRY_COLUMNS,
+    LETTER_COLUMNS,
     WAITING_COLUMNS,
     Row,
 )
@@ -72,6 +73,8 @@ def _typed(table: str) -> str:
     return f"{found} = '{wanted}'"
 
 
+ENTRY_IS_TYPED = _typed("entry")
+
 # -- writing ----------------------------------------------------------------------
 
 _ACCEPTED_COLUMNS = (*ENTRY_COLUMNS, *CONTENT_COLUMNS[1:])
@@ -105,6 +108,7 @@ _THESE = "IN (SELECT value FROM json_each(?))"
 SHARED_OF = (
     f"SELECT DISTINCT content FROM entry WHERE content IS NOT NULL AND row {_THESE}"
 )
+END = "INSERT OR IGNORE INTO ended SELECT value FROM json_each(?)"
 DELETE_ENTRY = f"DELETE FROM entry WHERE row {_THESE}"
 DELETE_OWN = f"DELETE FROM content WHERE row {_THESE}"
 DELETE_SHARED = (
@@ -112,11 +116,37 @@ DELETE_SHARED = (
     "(SELECT 1 FROM entry WHERE entry.content = content.row)"
 )
 
+
+def _burial(columns: Sequence[str], after: str) -> Bulk:
+    return Bulk(
+        "INSERT OR IGNORE INTO dead_letter (row, died_at, keep_until, status, reason, "
+        f"attempts, {_columns([*LETTER_COLUMNS, *columns])}) "
+        "SELECT letter.column1, letter.column2, letter.column3, letter.column4, "
+        "letter.column5, max(letter.column6, entry.attempts), "
+        f"{_columns([f'entry.{name}' for name in LETTER_COLUMNS] + list(columns))} "
+        "FROM (VALUES ",
+        6,
+        f") AS letter CROSS JOIN entry ON entry.row = letter.column1{after}",
+    )
+
+
+BURY = _burial(
+    CONTENT_COLUMNS[1:],
+    " LEFT JOIN content ON content.row = coalesce(entry.content, entry.row)",
+)
+BURY_ENTRY = _burial((), "")
+SIZE_OF = f"SELECT coalesce(sum(size), 0) FROM entry WHERE row {_THESE}"
+PURGE = (
+    "DELETE FROM dead_letter WHERE row IN "
+    "(SELECT row FROM dead_letter WHERE keep_until < ? ORDER BY keep_until LIMIT ?)"
+)
+
 # -- reading ----------------------------------------------------------------------
 
 WAITING = (
     f"SELECT {_typed('entry')}, {_columns(WAITING_COLUMNS)} FROM entry "
-    "WHERE row > ? AND row < ? ORDER BY row LIMIT ?"
+    "WHERE row > ? AND row < ? AND NOT EXISTS "
+    "(SELECT 1 FROM ended WHERE ended.row = entry.row) ORDER BY row LIMIT ?"
 )
 NUMBERS = "SELECT row FROM entry WHERE row > ? AND row <= ?"
 

@@ -9,6 +9,8 @@ Rules of this file
   load.
 - A row that cannot be read is copied to `quarantine` and leaves the other tables;
   it never stops the rest.
+- An entry that cannot be removed, because its page or one beside it is damaged, is
+  marked as ended.
 - Errors of the driver pass through; `mcmtpush.spool.writer` knows what to make of
   them.
 """
@@ -21,10 +23,12 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import orjson
+from attrs import evolve
 
 from mcmtpush.errors import SpoolCorruptError, SpoolError, SpoolFullError
 from mcmtpush.spool import statement
 from mcmtpush.spool.codec import (
+    Bury,
     Delete,
     Insert,
     Operation,
@@ -34,7 +38,7 @@ from mcmtpush.spool.codec import (
     waiting_of,
 )
 from mcmtpush.spool.database import PAGE_SIZE
-from mcmtpush.spool.fault import damage, is_damage
+from mcmtpush.spool.fault import damage, is_damage, is_outside
 from mcmtpush.values import Entry, Message, PushPart, QueueKey
 
 
@@ -91,7 +95,8 @@ class Store:
     def apply(self, operations: Sequence[Operation]) -> None:
         """Write all of these in one transaction, or raise and write none.
 
-        Raises SpoolFullError for inserts when there is no room for them any more.
+        Raises SpoolFullError for inserts, and for letters to bury, when there is no
+        room for them any more.
         An entry is never inserted and deleted, or deleted and updated, in one call.
         """
         if self._is_one_statement(operations):
@@ -113,23 +118,54 @@ class Store:
     def apply_each(self, operations: Sequence[Operation]) -> list[Exception | None]:
         """Write those that can be written, in one transaction; why not, of the others.
 
-        For a batch that `apply` refused because of something in it.  Rows to delete
-        and to update are tried one by one.  Raises when nothing could be written.
+        For a batch that `apply` refused because of something in it.  Rows to delete,
+        to bury and to update are tried one by one.  SpoolCorruptError stands for those
+        that are damaged and cannot be changed; no start delivers those again that
+        were to be removed.  Raises when nothing could be written.
         """
         reserved = self._reserved
         try:
             with self._transaction():
                 return [self._try_whole(operation) for operation in operations]
-        except BaseException:
+        except BaseException as error:
             self._reserved = reserved
-            raise
+            if not (isinstance(error, sqlite3.Error) and is_damage(error)):
+                raise
+        # Whoever meets a broken page spoils the whole transaction, savepoints or not.
+        return [self._apply_apart(operation) for operation in operations]
+
+    def _apply_apart(self, operation: Operation) -> Exception | None:
+        """In transactions of its own, halved until those at fault are alone."""
+        try:
+            self.apply([operation])
+        except REFUSALS as refusal:
+            error = refusal
+        else:
+            return None
+        if is_outside(error) or isinstance(operation, Insert):
+            return error
+        parts = _halves(operation)
+        if parts:
+            return _gravest([self._apply_apart(part) for part in parts])
+        if not is_damage(error):
+            return error
+        (row,) = _rows(operation)
+        if isinstance(operation, Update) or any(map(self._goes, _lesser(operation))):
+            return SpoolCorruptError(row, damage(error))
+        return error
+
+    def _goes(self, operation: Operation) -> bool:
+        try:
+            self.apply([operation])
+        except REFUSALS:
+            return False
+        return True
 
     def _try_whole(self, operation: Operation) -> Exception | None:
         error = self._try(operation)
         if error is None or isinstance(operation, Insert):
             return error
-        failures = [self._try(single) for single in _singles(operation)]
-        return next(filter(None, failures), None)
+        return _gravest([self._try(single) for single in _singles(operation)])
 
     def _try(self, operation: Operation) -> Exception | None:
         self._connection.execute("SAVEPOINT single")
@@ -160,32 +196,47 @@ class Store:
             for change in operation.changes
         }
         statement.UPDATE_ENTRY.run(connection.execute, list(changes.values()))
-        rows = [
-            row
-            for operation in operations
-            if isinstance(operation, Delete)
-            for row in operation.rows
-        ]
+        for operation in operations:
+            if isinstance(operation, Bury):
+                self._bury(operation)
+        removals = [one for one in operations if isinstance(one, Delete | Bury)]
+        rows = [row for removal in removals for row in removal.rows]
         if rows:
-            self._delete(rows)
+            self._delete(rows, whole=all(removal.whole for removal in removals))
         return reserved
+
+    def _bury(self, burial: Bury) -> None:
+        """Copy to `dead_letter`; a shared content is copied for each."""
+        execute = self._connection.execute
+        if self._room is not None:
+            (size,) = execute(statement.SIZE_OF, (_json(burial.rows),)).fetchone()
+            self._require(
+                size + _ROW_SIZE * len(burial.letters), "no room to keep dead letters"
+            )
+        bulk = statement.BURY if burial.bodies else statement.BURY_ENTRY
+        bulk.run(execute, burial.letters)
 
     def _require_room(self, inserts: Sequence[Insert]) -> None:
         """Stop in time: removals need room as well, in the log, to make room."""
+        self._require(
+            sum(
+                len(insert.content[-1]) + _ROW_SIZE * (1 + len(insert.entries))
+                for insert in inserts
+            ),
+            "no room for the spool",
+        )
+
+    def _require(self, needed: int, complaint: str) -> None:
+        # Once in the log and once in the table, where free pages are used again.
         if self._room is None:
             return
-        needed = sum(
-            len(insert.content[-1]) + _ROW_SIZE * (1 + len(insert.entries))
-            for insert in inserts
-        )
-        # Once in the log and once in the table, where free pages are used again.
         if 2 * needed <= self._granted:
             self._granted -= 2 * needed
             return
         left = self._room() + self._free_bytes() - 2 * needed
         if left < 0:
             raise SpoolFullError(
-                "no room for the spool: what is left on the disk is kept for removals"
+                f"{complaint}: what is left on the disk is kept for removals"
             )
         # Asking for every commit would cost as much as the commit.
         self._granted = min(left // _GRANTED_SHARE, _GRANTED_BYTES)
@@ -202,14 +253,22 @@ class Store:
         self._connection.execute(statement.RESERVE, (reserved,))
         return reserved
 
-    def _delete(self, rows: Sequence[int]) -> None:
+    def _delete(self, rows: Sequence[int], *, whole: bool = True) -> None:
         connection = self._connection
         these = (_json(rows),)
+        if not whole:
+            connection.execute(statement.END, these)
+            return
         shared = [row for (row,) in connection.execute(statement.SHARED_OF, these)]
         connection.execute(statement.DELETE_ENTRY, these)
         connection.execute(statement.DELETE_OWN, these)
         if shared:
             connection.execute(statement.DELETE_SHARED, (_json(shared),))
+
+    def purge_dead(self, before: float, limit: int) -> int:
+        """Remove up to `limit` dead letters kept until then; how many there were."""
+        with self._transaction():
+            return self._connection.execute(statement.PURGE, (before, limit)).rowcount
 
     # -- reading --
 
@@ -400,7 +459,51 @@ def _json(rows: Sequence[int]) -> str:
     return orjson.dumps(list(rows)).decode()
 
 
-def _singles(operation: Update | Delete) -> Iterator[Operation]:
+def _singles(
+    operation: Update | Delete | Bury,
+) -> list[Update | Delete | Bury]:
+    return [_part(operation, at, at + 1) for at in range(len(_rows(operation)))]
+
+
+def _halves(operation: Update | Delete | Bury) -> list[Update | Delete | Bury]:
+    """Empty when there is nothing to halve."""
+    length = len(_rows(operation))
+    middle = length // 2
+    return (
+        [_part(operation, 0, middle), _part(operation, middle, length)]
+        if middle
+        else []
+    )
+
+
+def _part(
+    operation: Update | Delete | Bury, start: int, stop: int
+) -> Update | Delete | Bury:
+    match operation:
+        case Update(changes):
+            return Update(changes[start:stop])
+        case Bury(letters):
+            return evolve(operation, letters=letters[start:stop])
+        case _:
+            return evolve(operation, rows=operation.rows[start:stop])
+
+
+def _rows(operation: Update | Delete | Bury) -> tuple[int, ...]:
     if isinstance(operation, Update):
-        return (Update((change,)) for change in operation.changes)
-    return (Delete((row,)) for row in operation.rows)
+        return tuple(change[2] for change in operation.changes)
+    return operation.rows
+
+
+def _lesser(operation: Delete | Bury) -> list[Operation]:
+    """What may still be done where damage is in the way, best first."""
+    if isinstance(operation, Delete):
+        return [evolve(operation, whole=False)]
+    marked = evolve(operation, whole=False)
+    return [marked, evolve(marked, bodies=False), Delete(operation.rows, whole=False)]
+
+
+def _gravest(errors: Sequence[Exception | None]) -> Exception | None:
+    """One to tell: rather something to act on than a row that is done with."""
+    found = [error for error in errors if error is not None]
+    found.sort(key=lambda error: isinstance(error, SpoolCorruptError))
+    return found[0] if found else None

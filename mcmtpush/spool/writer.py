@@ -8,6 +8,9 @@ Rules of this file
 - A store that cannot be written fails at once.  A `forget` or `reschedule` that
   cannot be written is kept and tried again with the next commit, at the latest
   after a second: they are never lost, and nobody waits in line behind them.
+- What cannot be removed or changed because a page is damaged never will be: that is
+  said, and counts as done.
+- When the disk is full, what was to be buried is removed without being kept.
 - Reads run on the same thread between commits, a bounded number of rows at a time.
 - `_kept` and `_questions` belong to the thread, `_waiting` and `_called` to whoever
   has the lock, everything else (Deferreds and counters, above all) to the reactor.
@@ -29,10 +32,12 @@ from mcmtpush.counters import Counters
 from mcmtpush.errors import SpoolCorruptError, SpoolError
 from mcmtpush.ports import Clock
 from mcmtpush.spool.codec import (
+    Bury,
     Delete,
     Insert,
     Operation,
     Update,
+    bury_of,
     insert_of,
     rows_needed,
     update_of,
@@ -40,12 +45,13 @@ from mcmtpush.spool.codec import (
 from mcmtpush.spool.fault import is_full, is_outside, spool_error
 from mcmtpush.spool.store import REFUSALS, Bodies, Store
 from mcmtpush.spool.worker import Worker
-from mcmtpush.values import Entry, QueueKey, Submission
+from mcmtpush.values import DeadLetter, Entry, QueueKey, Submission
 
 
 RETRY_SECONDS = 1.0
 QUIET_SECONDS = 60.0
 ROWS_READ_AT_ONCE = 2000
+PURGED_AT_ONCE = 500
 
 log = Logger()
 
@@ -58,6 +64,7 @@ class _Write:
     done: Deferred[Any]
     answer: Any = None
     error: Exception | None = None
+    not_kept: int = 0
 
     @property
     def is_store(self) -> bool:
@@ -158,6 +165,17 @@ class SpoolWriter:
         """Remove these; fires when it is durable, however long that takes."""
         return self._write(Delete(tuple(rows))) if rows else succeed(None)
 
+    def bury(self, letters: Sequence[DeadLetter]) -> Deferred[None]:
+        """Remove these and keep them as dead letters; fires as `forget` does."""
+        return self._write(bury_of(letters)) if letters else succeed(None)
+
+    def purge_dead(self, before: float) -> Deferred[int]:
+        """Give up the dead letters that were kept until then; how many there were.
+
+        In small batches with commits of their own, so that nobody waits for it.
+        """
+        return Deferred.fromCoroutine(self._purge(before))
+
     def reschedule(self, entries: Sequence[Entry]) -> Deferred[None]:
         """Make `attempts` and `next_attempt_at`, as they are now, durable."""
         return self._write(update_of(entries)) if entries else succeed(None)
@@ -178,6 +196,17 @@ class SpoolWriter:
     def load_mail(self, row: int) -> Deferred[bytes | None]:
         """The mail content of one entry, None if there is no such row."""
         return self._read(lambda store: (store.load_mail(row), []), 1)
+
+    async def _purge(self, before: float) -> int:
+        purged, count = 0, PURGED_AT_ONCE
+        while count == PURGED_AT_ONCE:
+            count = await self._read(
+                lambda store: (store.purge_dead(before, PURGED_AT_ONCE), []),
+                ROWS_READ_AT_ONCE,
+            )
+            self._counters.add("spool.purged", count)
+            purged += count
+        return purged
 
     def _write(self, operation: Operation, answer: Any = None) -> Deferred[Any]:
         return self._submit(_Write(operation, Deferred(), answer))
@@ -242,7 +271,10 @@ class SpoolWriter:
             self._try_each(writes)
         elif is_full(error):
             # There may still be room for what makes room.
-            self._try([one for one in writes if not one.is_store])
+            rest = [one for one in writes if not one.is_store]
+            error = self._try(rest)
+            if error is not None and is_full(error) and _stop_keeping(rest):
+                self._try(rest)
 
     def _try(self, writes: Sequence[_Write]) -> Exception | None:
         error = None
@@ -301,6 +333,10 @@ class SpoolWriter:
             if one.error is None:
                 self._count(one)
                 one.done.callback(one.answer)
+            elif isinstance(one.error, SpoolCorruptError):
+                self._counters.add("spool.damaged")
+                log.error("{fault}; run mcmtpush spool check", fault=one.error)
+                one.done.callback(one.answer)
             else:
                 self._refuse(one, one.error)
 
@@ -340,6 +376,15 @@ class SpoolWriter:
                 self._counters.add("spool.forgotten", len(rows))
             case Update(changes=changes):
                 self._counters.add("spool.rescheduled", len(changes))
+            case Bury(letters=letters):
+                self._counters.add("spool.buried", len(letters))
+        if one.not_kept:
+            self._counters.add("spool.not_kept", one.not_kept)
+            log.warn(
+                "no room on the disk: {count} failed messages were removed and not "
+                "kept as dead letters",
+                count=one.not_kept,
+            )
 
     def _try_again(self) -> None:
         self._again = None
@@ -371,3 +416,12 @@ class SpoolWriter:
 
 def _is_kept(one: _Write) -> bool:
     return one.error is not None and is_outside(one.error) and not one.is_store
+
+
+def _stop_keeping(writes: Sequence[_Write]) -> bool:
+    """Make removals of burials; whether there were any."""
+    burials = [one for one in writes if isinstance(one.operation, Bury)]
+    for one in burials:
+        rows = one.operation.rows  # type: ignore[union-attr]
+        one.operation, one.not_kept = Delete(rows), len(rows)
+    return bool(burials)

@@ -211,3 +211,20 @@ class ComposeTests(TestCase):
         )
         mail = message_from_bytes(container.mail, policy=policy.default)
         self.assertEqual(mail["Subject"].split(), subject.split())
+
+
+class PartTests(TestCase):
+    """Parts that are given."""
+
+    def test_mail_as_it_is(self) -> None:
+        """A whole mail part goes in, and comes out, byte for byte."""
+        for mail in (b"Subject: x\r\n\r\nbody", b"A: b\r\n\r\n\xff\r\n\r\n", b"x"):
+            self.assertEqual(open_container(a_message(mail=mail)).mail, mail)
+
+    def test_extra_fields(self) -> None:
+        """Further fields stand in the inner header, and reception reads past them."""
+        content = a_message(extra={"X-Mcmtpush-Replay-Of": "10/00-1-2"})
+        self.assertIn(b"\r\nX-Mcmtpush-Replay-Of: 10/00-1-2\r\nContent-Tr", content)
+        self.assertEqual(open_container(content).push, open_container(a_message()).push)
+        with self.assertRaises(ValueError):
+            a_message(extra={"X-A": "one\r\nX-B: two"})

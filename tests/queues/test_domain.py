@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.residence import Residence
-from mcmtpush.values import Entry, Message, PushPart, QueueKey
+from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
 from tests.support.case import TestCase, readable
 
 
@@ -146,12 +146,79 @@ class DelayTests(DomainCase):
         self.assertEqual((self.queue.flight, self.queue.delayed), (0, 1))
         self.assertEqual(self.queue.next_due(), 20.0)
 
+    def test_put_off(self) -> None:
+        """All active ones wait, bodies dropped; the others are as before."""
+        self.enqueue(an_entry(1), an_entry(2, 1), an_entry(3, bare=True), an_entry(4))
+        self.enqueue(an_entry(5, at=7.0))
+        taken = self.queue.take(1)
+        self.assertEqual(self.queue.put_off(50.0), 3)
+        self.assertEqual(
+            (self.queue.active, self.queue.delayed, self.queue.flight), (0, 4, 1)
+        )
+        self.assertEqual((self.queue.resident, self.queue.residence.held), (0, 0))
+        self.assertEqual(self.queue.next_due(), 7.0)
+        self.queue.requeue(taken)
+        self.assertEqual(self.queue.release(50.0, 10), 4)
+        self.assertEqual(rows(self.queue.absent(10)), [2, 5, 1, 3, 4])
+        self.assertEqual(self.queue.put_off(60.0), 5)
+        self.assertEqual(self.queue.put_off(60.0), 0)
+
     def test_clock_set_back(self) -> None:
         """Nobody waits longer because the clock went back."""
         self.enqueue(an_entry(1, at=100.0), an_entry(2, at=90.0), now=50.0)
         self.queue.set_back(40.0)
         self.assertEqual(self.queue.next_due(), 50.0)
         self.assertEqual(self.queue.release(60.0, 9), 2)
+
+
+class HoldTests(DomainCase):
+    """Who waits for an operator."""
+
+    def held(self, *numbers: int) -> list[Entry]:
+        """Entries that were taken and are held, youngest first."""
+        self.enqueue(*(an_entry(row) for row in numbers))
+        taken = self.queue.take(len(numbers))
+        self.queue.hold(taken[::-1])
+        return taken
+
+    def test_held_ones_are_apart(self) -> None:
+        """They count by themselves, without bodies, and keep the queue from empty."""
+        entries = self.held(1, 2)
+        counts = (self.queue.active, self.queue.delayed, self.queue.flight)
+        self.assertEqual((self.queue.held, *counts), (2, 0, 0, 0))
+        self.assertFalse(self.queue.empty)
+        self.assertEqual([one.next_attempt_at for one in entries], [HELD, HELD])
+        self.assertEqual([one.message for one in entries], [None, None])
+
+    def test_no_clock_moves_them(self) -> None:
+        """However far the time goes, or goes back, they are never due."""
+        self.held(1)
+        self.queue.set_back(1e12)
+        self.assertIsNone(self.queue.next_due())
+        self.assertEqual(self.queue.release(1e300, 10), 0)
+        self.assertEqual(self.queue.release(HELD, 10), 0)
+        self.assertEqual(self.queue.held, 1)
+
+    def test_held_from_the_start(self) -> None:
+        """One that was held before the last stop is held again."""
+        entry = an_entry(1, at=HELD)
+        self.enqueue(entry)
+        self.assertEqual((self.queue.held, self.queue.delayed), (1, 0))
+        self.assertIsNone(entry.message)
+
+    def test_free(self) -> None:
+        """Freed ones go first, oldest first, priority before all."""
+        entries = self.held(2, 4, 3)
+        late = an_entry(1, 1, at=HELD)
+        self.enqueue(an_entry(9), late)
+        freed = self.queue.free()
+        self.assertEqual(sorted(rows(freed)), [1, 2, 3, 4])
+        self.assertEqual({one.next_attempt_at for one in freed}, {0.0})
+        self.assertEqual(self.queue.held, 0)
+        everyone = [*entries, late]
+        self.queue.admit(everyone, bodies(everyone))
+        self.assertEqual(rows(self.queue.take(9)), [1, 2, 3, 4, 9])
+        self.assertEqual(self.queue.free(), [])
 
 
 class BodyTests(DomainCase):
@@ -310,6 +377,7 @@ class FlightTests(DomainCase):
             lambda: self.queue.done(1),
             lambda: self.queue.retry(taken),
             lambda: self.queue.requeue(taken),
+            lambda: self.queue.hold(taken),
         ):
             with self.assertRaises(LocalProtocolError):
                 verb()
@@ -327,6 +395,7 @@ class DomainMachine(RuleBasedStateMachine):
         self.arrivals = 0
         self.active: list[tuple[tuple[int, int, int], Entry]] = []
         self.delayed: list[Entry] = []
+        self.held: list[Entry] = []
         self.flight: list[Entry] = []
         self.pages: list[list[Entry]] = []
 
@@ -339,11 +408,16 @@ class DomainMachine(RuleBasedStateMachine):
 
     @rule(
         entries=st.lists(
-            st.tuples(st.integers(0, 1), st.integers(0, 6), st.booleans()), max_size=6
+            st.tuples(
+                st.integers(0, 1),
+                st.integers(0, 6) | st.just(HELD),
+                st.booleans(),
+            ),
+            max_size=6,
         ),
         limit=st.integers(-1, 5),
     )
-    def enqueue(self, entries: list[tuple[int, int, bool]], limit: int) -> None:
+    def enqueue(self, entries: list[tuple[int, float, bool]], limit: int) -> None:
         new = []
         for priority, wait, bare in entries:
             self.rows += 1
@@ -351,7 +425,9 @@ class DomainMachine(RuleBasedStateMachine):
             new.append(an_entry(self.rows, priority, at=at, age=self.now, bare=bare))
         self.queue.enqueue(new, self.now, limit)
         for entry in new:
-            if entry.next_attempt_at > self.now:
+            if entry.next_attempt_at == HELD:
+                self.held.append(entry)
+            elif entry.next_attempt_at > self.now:
                 self.delayed.append(entry)
             else:
                 self.line_up(entry)
@@ -367,6 +443,13 @@ class DomainMachine(RuleBasedStateMachine):
         assert rows(taken) == rows(expected)
         del self.active[: len(taken)]
         self.flight += taken
+
+    @rule(wait=st.integers(1, 9))
+    def put_off(self, wait: int) -> None:
+        assert self.queue.put_off(self.now + wait) == len(self.active)
+        self.delayed += [entry for _, entry in self.active]
+        self.active = []
+        self.pages = []  # whoever fetched them drops them
 
     @rule(back=st.integers(0, 10))
     def take_old(self, back: int) -> None:
@@ -385,7 +468,7 @@ class DomainMachine(RuleBasedStateMachine):
         self.flight += taken
 
     @precondition(lambda self: self.flight)
-    @rule(data=st.data(), verb=st.sampled_from(["done", "retry", "requeue"]))
+    @rule(data=st.data(), verb=st.sampled_from(["done", "retry", "requeue", "hold"]))
     def settle(self, data: st.DataObject, verb: str) -> None:
         chosen = data.draw(st.lists(st.sampled_from(self.flight), unique=True))
         self.flight = [entry for entry in self.flight if entry not in chosen]
@@ -396,10 +479,29 @@ class DomainMachine(RuleBasedStateMachine):
                 entry.next_attempt_at = self.now + data.draw(st.integers(0, 9))
             self.queue.retry(chosen)
             self.delayed += chosen
+        elif verb == "hold":
+            self.queue.hold(chosen)
+            self.held += chosen
         else:
             self.queue.requeue(chosen)
             for entry in chosen:
                 self.line_up(entry, returned=True)
+
+    @rule()
+    def free(self) -> None:
+        freed = self.queue.free()
+        assert sorted(rows(freed)) == sorted(rows(self.held))
+        for entry in self.held:
+            assert entry.next_attempt_at == 0.0
+            self.line_up(entry, returned=True)
+        self.held = []
+
+    @rule(seconds=st.integers(1, 5))
+    def jump_back(self, seconds: int) -> None:
+        """The clock goes back, and with it the times of those who wait for one."""
+        self.now -= seconds
+        self.queue.set_back(seconds)
+        assert all(one.next_attempt_at == HELD for one in self.held)
 
     @rule(seconds=st.integers(0, 5), limit=st.integers(0, 5))
     def pass_time(self, seconds: int, limit: int) -> None:
@@ -435,13 +537,16 @@ class DomainMachine(RuleBasedStateMachine):
         assert self.queue.active == len(self.active)
         assert self.queue.delayed == len(self.delayed)
         assert self.queue.flight == len(self.flight)
-        assert self.queue.empty == (not (self.active or self.delayed or self.flight))
+        assert self.queue.held == len(self.held)
+        assert self.queue.empty == (
+            not (self.active or self.delayed or self.held or self.flight)
+        )
         resident = [one for _, one in self.active if one.message is not None]
         assert self.queue.resident == self.queue.residence.held == len(resident)
         assert self.queue.blocked == bool(
             self.active and self.active[0][1].message is None
         )
-        assert all(entry.message is None for entry in self.delayed)
+        assert all(entry.message is None for entry in self.delayed + self.held)
         times = [entry.next_attempt_at for entry in self.delayed]
         assert self.queue.next_due() == min(times, default=None)
 

@@ -50,6 +50,7 @@ class House:
         self.woken: list[Outlet] = []
         self.lost_rows: list[int] = []
         self.failures: list[Any] = []
+        self.delays: list[tuple[Outlet, int, str]] = []
 
     def now(self) -> float:
         return NOW + self.time
@@ -62,6 +63,9 @@ class House:
 
     def wake(self, outlet: Outlet) -> None:
         self.woken.append(outlet)
+
+    def put_off(self, outlet: Outlet, count: int, reason: str) -> None:
+        self.delays.append((outlet, count, reason))
 
     def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
         self.lost_rows += rows
@@ -332,3 +336,71 @@ class BodyTests(OutletCase):
         self.outlet.look()
         self.house.spool.answer()
         self.assertEqual(rows(self.outlet.take(5)), [0])
+
+
+class DelayTests(OutletCase):
+    """The lane finds no way out."""
+
+    def test_delays(self) -> None:
+        """All active ones wait for the retry interval; no attempt is charged."""
+        self.configure(retry_interval_seconds=70)
+        entries = self.enqueue(0, 0, 0)
+        taken = self.outlet.take(1)
+        self.outlet.delay("no way")
+        self.assertEqual(self.house.delays, [(self.outlet, 2, "no way")])
+        self.assertEqual((self.outlet.backlog, self.outlet.queue.delayed), (0, 2))
+        self.assertEqual(self.outlet.queue.next_due(), self.house.now() + 70)
+        self.assertEqual([entry.attempts for entry in entries], [0, 0, 0])
+        self.outlet.queue.done(len(taken))
+
+    def test_nothing_to_delay(self) -> None:
+        """Nobody is told of nothing."""
+        self.outlet.delay("no way")
+        self.assertEqual(self.house.delays, [])
+
+    def test_bodies_on_the_way(self) -> None:
+        """A page that comes too late is dropped: its entries need no bodies now."""
+        self.enqueue(0, 0, bare=True)
+        self.outlet.look()
+        self.outlet.delay("no way")
+        self.house.spool.answer()
+        self.assertEqual(self.outlet.queue.resident, 0)
+        self.assertEqual(self.outlet.queue.residence.held, 0)
+        self.outlet.queue.release(self.house.now() + 10_000, 10)
+        self.outlet.look()
+        self.assertEqual(self.house.spool.answer(), [0, 1])
+        self.assertEqual(rows(self.outlet.take(9)), [0, 1])
+
+    def test_page_that_failed_meanwhile(self) -> None:
+        """The next page after it counts again."""
+        self.enqueue(0, bare=True)
+        self.outlet.look()
+        self.outlet.delay("no way")
+        self.house.spool.asked.pop()[1].errback(SpoolError("disk"))
+        self.outlet.queue.release(self.house.now() + 10_000, 10)
+        self.outlet.look()
+        self.house.spool.answer()
+        self.assertEqual(self.outlet.queue.resident, 1)
+
+
+class SuspendTests(OutletCase):
+    """The lane wants nothing for now."""
+
+    def test_suspends(self) -> None:
+        """Nothing is handed out, and nothing is too old for that."""
+        self.enqueue(0, 599)
+        self.outlet.suspend("guard")
+        self.assertEqual((self.outlet.backlog, self.outlet.take(5)), (0, []))
+        for _ in range(10):
+            self.house.time += STUCK_SECONDS
+            self.outlet.look()
+        self.assertEqual((self.attempts(), self.lane.works), ([], 0))
+
+    def test_resumes(self) -> None:
+        """Everything is there, and the queue is looked at."""
+        self.enqueue(0, 0)
+        self.outlet.suspend("guard")
+        self.house.woken.clear()
+        self.outlet.resume()
+        self.assertEqual(self.house.woken, [self.outlet])
+        self.assertEqual(rows(self.outlet.take(5)), [0, 1])

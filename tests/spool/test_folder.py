@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
 from pathlib import Path
@@ -111,6 +112,18 @@ class OpenSpoolTests(TestCase):
         self.place.parent.mkdir(parents=True)
         self.place.write_bytes(b"")
         with self.assertRaisesRegex(SpoolError, f"spool folder {self.place}"):
+            self.open()
+
+    def test_read_only_disk(self) -> None:
+        """A disk that cannot be written is told with the folder's name."""
+
+        def touch(path: Path, _: int) -> None:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+        self.patch(Path, "touch", touch)
+        with self.assertRaisesRegex(
+            SpoolError, f"cannot use the spool folder {self.place}: .*Read-only"
+        ):
             self.open()
 
     def test_readers_may_look(self) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,18 +21,31 @@ from hypothesis.stateful import (
 
 from mcmtpush.errors import SpoolCorruptError, SpoolFullError
 from mcmtpush.spool.codec import (
+    Bury,
     Delete,
     Insert,
     Operation,
     Update,
+    bury_of,
     insert_of,
     rows_needed,
 )
 from mcmtpush.spool.database import open_database
 from mcmtpush.spool.store import Store
-from mcmtpush.values import Entry, QueueKey, Submission
+from mcmtpush.values import HELD, DeadLetter, Entry, QueueKey, Submission
 from tests.spool.test_codec import KEY, PUSH, a_message, a_submission, submissions
 from tests.support.case import TestCase, readable
+
+
+def a_letter(row: int, **changes: object) -> DeadLetter:
+    """What the spool is told of a message that failed; keywords override."""
+    letter = DeadLetter(row, 1700000900.5, 1700009000.0, 8, "Invalid token", 1)
+    return evolve(letter, **changes)
+
+
+def burial(*rows: int) -> Bury:
+    """The operation that buries these."""
+    return bury_of([a_letter(row) for row in rows])
 
 
 def copy_files(source: Path, target: Path) -> Path:
@@ -220,6 +234,118 @@ class ApplyTests(StoreCase):
         self.assertGreater(self.reopen().first_row, row)
 
 
+class BuryTests(StoreCase):
+    """Failed messages that are kept."""
+
+    def letters(self, columns: str) -> list[tuple[object, ...]]:
+        """The dead letters, as an operator sees them."""
+        other = sqlite3.connect(self.place / "mcmtpush.db")
+        found = other.execute(f"SELECT {columns} FROM dead_letter ORDER BY row")
+        letters = found.fetchall()
+        other.close()
+        return letters
+
+    def test_moves_everything(self) -> None:
+        """Entry and content leave their tables and stand among the dead letters."""
+        message = a_message(message_context={"a": "b"}, priority=1)
+        (row,) = self.insert(a_submission(message, mail=b"the mail"))
+        self.store.apply([burial(row)])
+        self.assertEqual((self.count("entry"), self.count("content")), (0, 0))
+        self.assertEqual(
+            self.letters(
+                "row, id, batch_id, connection_id, received_at, died_at, keep_until, "
+                "sender, recipient, binding_group, binding, domain, attempts, size, "
+                "connection_context, message_context, status, reason, token, payload, "
+                "return_path, mail, replayed_as"
+            ),
+            [
+                (
+                    *(row, message.id, message.batch_id, message.connection_id),
+                    *(message.received_at, 1700000900.5, 1700009000.0),
+                    *(message.sender, message.recipient, *KEY, 1, message.size),
+                    *(None, '{"a":"b"}', 8, "Invalid token"),
+                    *(PUSH.token, PUSH.payload, PUSH.return_path, b"the mail", None),
+                )
+            ],
+        )
+
+    def test_shared_content_is_copied(self) -> None:
+        """Every recipient has the bodies of its own, and the living keep theirs."""
+        first, second, third = self.insert(
+            a_submission(a_message(), a_message(), a_message(), mail=b"shared")
+        )
+        self.store.apply([burial(first, third)])
+        self.assertEqual(
+            self.letters("row, mail"), [(first, b"shared"), (third, b"shared")]
+        )
+        self.assertEqual(self.store.load_mail(second), b"shared")
+        self.store.apply([burial(second)])
+        self.assertEqual((self.count("content"), self.count("dead_letter")), (0, 3))
+
+    def test_no_push_part_and_no_answer(self) -> None:
+        """What was not there is NULL."""
+        (row,) = self.insert(a_submission(push=None))
+        self.store.apply([bury_of([a_letter(row, status=None)])])
+        self.assertEqual(
+            self.letters("status, token, payload, return_path"), [(None,) * 4]
+        )
+
+    def test_attempts(self) -> None:
+        """The higher count holds: the last attempt may not have been stored."""
+        (row,) = self.insert()
+        (other,) = self.insert()
+        self.store.apply([Update(((5, 0.0, row), (5, 0.0, other)))])
+        self.store.apply([bury_of([a_letter(row), a_letter(other, attempts=6)])])
+        self.assertEqual(self.letters("attempts"), [(5,), (6,)])
+
+    def test_twice(self) -> None:
+        """Burying what is gone does nothing."""
+        (row,) = self.insert()
+        for _ in range(2):
+            self.store.apply([burial(row, row + 50)])
+        self.assertEqual(self.count("dead_letter"), 1)
+
+    def test_reasons_that_are_no_text(self) -> None:
+        """A reason is kept as far as it is text, and not without end."""
+        (row,) = self.insert()
+        self.store.apply([bury_of([a_letter(row, reason="\ud800" + "x" * 5000)])])
+        ((reason,),) = self.letters("reason")
+        self.assertEqual(reason, "?" + "x" * 999)
+
+    def test_is_part_of_its_batch(self) -> None:
+        """When the batch fails the message is where it was."""
+        (row,) = self.insert()
+        twice = insert_of(a_submission(), row)
+        with self.assertRaises(sqlite3.IntegrityError):
+            self.store.apply([burial(row), twice])
+        self.assertEqual((self.count("entry"), self.count("dead_letter")), (1, 0))
+
+    def test_many(self) -> None:
+        """Any number at once."""
+        rows = [self.insert()[0] for _ in range(170)]
+        self.store.apply([burial(*rows[:165]), Delete(tuple(rows[165:]))])
+        self.assertEqual(self.letters("row"), [(row,) for row in rows[:165]])
+        self.assertEqual((self.count("entry"), self.count("content")), (0, 0))
+
+    def test_purge(self) -> None:
+        """Those whose time is over go, the oldest first, so many at once."""
+        rows = [self.insert()[0] for _ in range(5)]
+        letters = [a_letter(row, keep_until=100.0 - row) for row in rows]
+        self.store.apply([bury_of(letters)])
+        before = 100.0 - rows[1]
+        self.assertEqual(self.store.purge_dead(before, 2), 2)
+        self.assertEqual(self.letters("row"), [(row,) for row in rows[:3]])
+        self.assertEqual(self.store.purge_dead(before, 2), 1)
+        self.assertEqual(self.store.purge_dead(before, 2), 0)
+        self.assertEqual(self.letters("row"), [(row,) for row in rows[:2]])
+
+    def test_numbers_are_never_used_again(self) -> None:
+        """A dead letter's number is not given to a new message by a later process."""
+        (row,) = self.insert()
+        self.store.apply([burial(row)])
+        self.assertGreater(self.reopen().first_row, row)
+
+
 class RoomTests(StoreCase):
     """The last part of the disk is for removals."""
 
@@ -245,6 +371,16 @@ class RoomTests(StoreCase):
         self.bytes_left = -1_000_000
         self.store.apply([Delete((first,)), Update(((1, 2.0, second),))])
         self.assertEqual(set(self.store.load([first, second])[0]), {second})
+
+    def test_no_room_for_the_dead(self) -> None:
+        """Letters are not kept with the room that removals need."""
+        self.bytes_left = 50_000
+        first, second = self.insert()[0], self.insert()[0]
+        self.store.apply([burial(first)])
+        self.bytes_left = 2000
+        with self.assertRaisesRegex(SpoolFullError, "to keep dead letters"):
+            self.store.apply([burial(second)])
+        self.assertEqual((self.count("entry"), self.count("dead_letter")), (1, 1))
 
     def test_free_pages_are_room(self) -> None:
         """What was removed makes room inside the file for what comes."""
@@ -274,6 +410,18 @@ class RoomTests(StoreCase):
 
 class RecoverTests(StoreCase):
     """What a start reads."""
+
+    def test_held_stays_held(self) -> None:
+        """The time that never comes survives a restart, and is of the right type."""
+        (row,) = self.insert()
+        self.store.apply([Update(((2, HELD, row),))])
+        page, faults = self.reopen().recover(0, 10)
+        self.assertEqual(faults, [])
+        ((_, entry),) = page
+        self.assertEqual((entry.next_attempt_at, entry.attempts), (HELD, 2))
+        self.store.apply([Update(((2, 0.0, row),))])
+        ((_, entry),) = self.reopen().recover(0, 10)[0]
+        self.assertEqual(entry.next_attempt_at, 0.0)
 
     def test_pages_in_order(self) -> None:
         """Everything of an earlier process, oldest first, in pages, with its queue."""
@@ -464,6 +612,71 @@ class BrokenPageTests(StoreCase):
         self.assertEqual(sorted(fault.row for fault in faults), missing)
         self.assertEqual(self.store.load(self.rows)[0], bodies)
 
+    def missing_contents(self) -> list[int]:
+        """Rows whose contents cannot be read, as another process sees it."""
+        other = open_store(copy_files(self.place, Path(self.mktemp())))
+        missing = set(self.rows) - set(other.load(self.rows)[0])
+        other.close()
+        return sorted(missing)
+
+    def missing_entries(self) -> list[int]:
+        """Rows that a start steps over."""
+        other = open_store(copy_files(self.place, Path(self.mktemp())))
+        found: set[int] = set()
+        while page := other.recover(max(found, default=0), 100)[0]:
+            found |= {entry.row for _, entry in page}
+        other.close()
+        return sorted(set(self.rows) - found)
+
+    def test_forget_with_broken_contents(self) -> None:
+        """Those whose contents cannot go are told, and never delivered again."""
+        self.break_page("content", 5)
+        missing = self.missing_contents()
+        (outcome,) = self.store.apply_each([Delete(tuple(self.rows))])
+        assert isinstance(outcome, SpoolCorruptError)
+        self.assertLess(self.count("ended"), 40)
+        self.assertEqual(self.count("entry"), self.count("ended"))
+        other = sqlite3.connect(self.place / "mcmtpush.db")
+        self.addCleanup(other.close)
+        ended = {row for (row,) in other.execute("SELECT row FROM ended")}
+        self.assertLessEqual(set(missing), ended)
+        self.assertEqual(self.reopen().recover(0, 500), ([], []))
+
+    def test_bury_with_broken_contents(self) -> None:
+        """They are kept without their bodies, the others whole."""
+        self.break_page("content", 5)
+        missing = self.missing_contents()
+        (outcome,) = self.store.apply_each([burial(*self.rows)])
+        assert isinstance(outcome, SpoolCorruptError)
+        self.assertEqual(self.count("dead_letter"), 400)
+        other = sqlite3.connect(self.place / "mcmtpush.db")
+        self.addCleanup(other.close)
+        bare = other.execute("SELECT row FROM dead_letter WHERE mail IS NULL")
+        self.assertEqual([row for (row,) in bare], missing)
+        self.assertEqual(self.reopen().recover(0, 500), ([], []))
+
+    def test_broken_entries_cannot_be_changed(self) -> None:
+        """What stands on a broken page stays, is named, and holds up nobody."""
+        self.break_page("entry", 3)
+        missing = self.missing_entries()
+        good = [row for row in self.rows if row not in missing]
+        half = len(good) // 2
+        outcomes = self.store.apply_each(
+            [
+                Update(tuple((7, 9.0, row) for row in self.rows)),
+                Delete((*missing[:3], *good[:half])),
+                burial(*missing[3:], *good[half:]),
+            ]
+        )
+        for outcome in outcomes:
+            self.assertIsInstance(outcome, SpoolCorruptError)
+        other = sqlite3.connect(self.place / "mcmtpush.db")
+        self.addCleanup(other.close)
+        dead = other.execute("SELECT row FROM dead_letter WHERE attempts = 7")
+        self.assertLessEqual(set(good[half:]), {row for (row,) in dead})
+        left, _ = self.reopen().recover(0, 500)
+        self.assertEqual(left, [])
+
 
 class CrashTests(TestCase):
     """What a crash leaves at any moment, also in the middle of a commit."""
@@ -511,6 +724,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.row = self.store.first_row
         self.used: set[int] = set()
         self.model: dict[int, tuple[object, object, object, int, float]] = {}
+        self.dead: dict[int, object] = {}
 
     def teardown(self) -> None:
         self.store.close()
@@ -542,7 +756,12 @@ class StoreMachine(RuleBasedStateMachine):
                 attempts, at = len(self.used), row / 4
                 operations.append(Update(((attempts, at, row),)))
                 self.model[row] = (*self.model[row][:3], attempts, at)
+            buried = data.draw(st.sets(st.sampled_from(removed))) if removed else set()
+            removed = [row for row in removed if row not in buried]
             operations += [Delete(tuple(removed))] if removed else []
+            operations += [burial(*buried)] if buried else []
+            for row in buried:
+                self.dead[row] = self.model.pop(row)[2]
             for row in removed:
                 del self.model[row]
         inserts = self.inserts(batch)
@@ -600,6 +819,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert orphans == 0
         (entries,) = connection.execute("SELECT count(*) FROM entry").fetchone()
         assert entries == len(self.model)
+
+    @invariant()
+    def the_dead_are_kept(self) -> None:
+        """Each has its own mail, whoever shared it."""
+        found = self.store._connection.execute("SELECT row, mail FROM dead_letter")
+        assert dict(found.fetchall()) == self.dead
 
 
 class StoreMachineTests(TestCase):

@@ -25,10 +25,20 @@ from mcmtpush.errors import SpoolError, SpoolFullError
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.store import Store
 from mcmtpush.spool.worker import WriterThread
-from mcmtpush.spool.writer import QUIET_SECONDS, RETRY_SECONDS, SpoolWriter
+from mcmtpush.spool.writer import (
+    PURGED_AT_ONCE,
+    QUIET_SECONDS,
+    RETRY_SECONDS,
+    SpoolWriter,
+)
 from mcmtpush.values import Entry, Submission
 from tests.spool.test_codec import PUSH, a_message, a_submission, submissions
-from tests.spool.test_store import copy_files, open_store, recover_all
+from tests.spool.test_store import (
+    a_letter,
+    copy_files,
+    open_store,
+    recover_all,
+)
 from tests.support.case import TestCase, readable
 
 
@@ -112,6 +122,11 @@ class WriterCase(TestCase):
         rows = {entry.row for _, entry in recover_all(crashed, 1000)}
         crashed.close()
         return rows
+
+    def dead(self) -> int:
+        """How many dead letters are on the disk."""
+        found = self.store._connection.execute("SELECT count(*) FROM dead_letter")
+        return int(found.fetchone()[0])
 
     def execute(self, sql: str) -> None:
         """Change the database through the store's own connection."""
@@ -207,6 +222,120 @@ class StoreTests(WriterCase):
         self.assertEqual(self.worker.jobs, [])
 
 
+class BuryTests(WriterCase):
+    """Failed messages that are kept."""
+
+    def test_rides_in_the_same_commit(self) -> None:
+        """Told when durable, in one commit with everything else."""
+        gone, kept = self.stored(2)
+        commits = self.counters.get("spool.commits")
+        done = [
+            self.writer.bury([a_letter(gone.row)]),
+            self.writer.forget([kept.row]),
+        ]
+        self.assertNoResult(done[0])
+        self.worker.go()
+        for one in done:
+            self.assertIsNone(self.successResultOf(one))
+        self.assertEqual((self.on_disk(), self.dead()), (set(), 1))
+        self.assertEqual(self.counters.get("spool.commits"), commits + 1)
+        self.assertEqual(self.counters.get("spool.buried"), 1)
+        self.successResultOf(self.writer.bury([]))
+
+    def test_purge_in_batches(self) -> None:
+        """Batch after batch, with turns in between; how many is told at the end."""
+        entries = self.stored(PURGED_AT_ONCE + 3)
+        self.writer.bury([a_letter(one.row, keep_until=50.0) for one in entries[1:]])
+        self.writer.bury([a_letter(entries[0].row, keep_until=99.0)])
+        self.worker.go()
+        purged = self.writer.purge_dead(60.0)
+        stored = self.writer.store(a_submission())
+        self.worker.step()
+        self.successResultOf(stored)
+        self.assertEqual(self.dead(), 3)
+        self.worker.go()
+        self.assertEqual(self.successResultOf(purged), PURGED_AT_ONCE + 2)
+        self.assertEqual((self.dead(), self.counters.get("spool.purged")), (1, 502))
+        again = self.writer.purge_dead(60.0)
+        self.worker.go()
+        self.assertEqual(self.successResultOf(again), 0)
+
+    def test_failed_purge(self) -> None:
+        """A purge that the disk does not take is an error, and no more than that."""
+        self.execute("PRAGMA query_only = 1")
+        purged = self.writer.purge_dead(60.0)
+        self.worker.go()
+        self.failureResultOf(purged, SpoolError)
+
+
+class DamagedPageTests(WriterCase):
+    """Pages of the file that break while the program runs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.entries = self.stored(200)
+        self.store.close()
+        self.path = self.place / "mcmtpush.db"
+        database = sqlite3.connect(self.path)
+        pages = database.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'entry' AND pagetype = 'leaf' "
+            "ORDER BY path"
+        ).fetchall()
+        database.close()
+        with self.path.open("r+b") as file:
+            file.seek((pages[1][0] - 1) * 4096)
+            file.write(b"\xa5" * 4096)
+        self.store = open_store(self.place)
+        self.addCleanup(self.store.close)
+        self.writer = self.new_writer(self.store)
+
+    def test_nobody_waits(self) -> None:
+        """Removals and changes of its rows are given up, said, and count as done."""
+        for entry in self.entries:
+            entry.attempts = 9
+        half = len(self.entries) // 2
+        rows = [entry.row for entry in self.entries]
+        done = [
+            self.writer.reschedule(self.entries),
+            self.writer.forget(rows[:half]),
+            self.writer.bury([a_letter(row) for row in rows[half:]]),
+        ]
+        with capturedLogs() as logs:
+            self.worker.go()
+        for one in done:
+            self.assertIsNone(self.successResultOf(one))
+        self.assertTrue(logs)
+        self.assertEqual({line["log_level"].name for line in logs}, {"error"})
+        self.assertEqual(self.counters.get("spool.damaged"), len(logs))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_new_messages_and_reads_go_on(self) -> None:
+        """All others are stored and read; a broken one is left out."""
+        stored = self.writer.store(a_submission())
+        loaded = self.writer.load([entry.row for entry in self.entries])
+        with capturedLogs() as logs:
+            self.worker.go()
+        self.assertEqual(len(self.successResultOf(stored)), 1)
+        found = self.successResultOf(loaded)
+        self.assertTrue(100 < len(found) < 200, len(found))
+        self.assertEqual(len(logs), 200 - len(found))
+
+    def test_broken_beyond_that(self) -> None:
+        """When nothing can be stored a client is refused, and the reason says what."""
+        self.store.close()
+        content = bytearray(self.path.read_bytes())
+        content[8192:] = b"\xa5" * (len(content) - 8192)
+        self.path.write_bytes(content)
+        database = sqlite3.connect(self.path, isolation_level=None)
+        self.store._connection = database
+        self.addCleanup(database.close)
+        stored = self.writer.store(a_submission())
+        with capturedLogs():
+            self.worker.go()
+        error = self.failureResultOf(stored, SpoolError).value
+        self.assertIn("run mcmtpush spool check", str(error))
+
+
 class FullDiskTests(WriterCase):
     """No room: refuse the new, lose nothing of the old, block nobody."""
 
@@ -258,6 +387,31 @@ class FullDiskTests(WriterCase):
                 self.worker.go()
                 self.successResultOf(stored)
         self.assertEqual([line["log_level"].name for line in logs], ["error", "info"])
+
+    def test_dead_letters_are_given_up(self) -> None:
+        """Without room failed messages are removed and not kept, and that is said."""
+        row = self.writer._next_row
+        self.make_room()
+        (big,) = self.stored_big()
+        self.assertEqual(big.row, row)
+        self.fill()
+        self.execute("UPDATE reservation SET next_row = next_row")
+        buried = self.writer.bury([a_letter(big.row)])
+        self.patch(self.store, "_room", lambda: -1 << 40)
+        with capturedLogs() as logs:
+            self.worker.go()
+        self.assertIsNone(self.successResultOf(buried))
+        self.assertNotIn(big.row, self.on_disk())
+        self.assertEqual(self.dead(), 0)
+        self.assertEqual([line["log_level"].name for line in logs], ["warn"])
+        self.assertEqual(self.counters.get("spool.not_kept"), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def stored_big(self) -> list[Entry]:
+        """One that does not fit twice."""
+        done = self.writer.store(self.big())
+        self.worker.go()
+        return self.successResultOf(done)
 
     def test_removals_are_no_relief(self) -> None:
         """A removal that succeeds does not end the complaint, once a minute."""
@@ -316,6 +470,18 @@ class UnwritableTests(WriterCase):
             self.worker.go()
         self.successResultOf(forgotten)
         self.assertEqual(len(self.successResultOf(stored)), 1)
+
+    def test_burials_are_kept(self) -> None:
+        """So are letters to bury: the disk is not full, and may be mended."""
+        buried = self.writer.bury([a_letter(self.first.row)])
+        with capturedLogs():
+            self.worker.go()
+            self.assertNoResult(buried)
+            self.execute("PRAGMA query_only = 0")
+            self.clock.advance(RETRY_SECONDS)
+            self.worker.go()
+        self.assertIsNone(self.successResultOf(buried))
+        self.assertEqual((self.on_disk(), self.dead()), ({self.second.row}, 1))
 
     def test_stores_fail_at_once(self) -> None:
         """A client gets its temporary answer, and not the one for a full disk."""

@@ -1,0 +1,397 @@
+"""The verbs about a spool: `mcmtpush dead …` and `mcmtpush spool check`.
+
+They read the database beside a running gateway, or without one.  What they print
+shows device tokens by their first eight characters; `dead show` alone, which is asked
+for one message, shows all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+from attrs import asdict
+
+from mcmtpush.config.finding import has_errors
+from mcmtpush.config.merge import read_configuration
+from mcmtpush.config.settings import Configuration
+from mcmtpush.errors import McmtPushError, SpoolError
+from mcmtpush.files import DiskFiles
+from mcmtpush.injection import Server, inject, parse_server
+from mcmtpush.replay import Pace, Replay, parse_rate, parse_span
+from mcmtpush.spool.check import Inspection, inspect_spool
+from mcmtpush.spool.dead import DeadLetters, Letter, Original, Selection
+from mcmtpush.spool.folder import DATABASE
+
+
+DEFAULT_CONFIGURATION = "conf/ecelerity.conf"
+UNUSABLE = 2
+
+Decorated = Callable[..., Any]
+
+
+def _place(verb: Decorated) -> Decorated:
+    """The two options that say which spool."""
+    verb = click.option(
+        "--spool",
+        "folder",
+        type=click.Path(exists=True, file_okay=False),
+        metavar="FOLDER",
+        help="The spool folder, instead of a configuration that names it.",
+    )(verb)
+    return click.option(
+        "--config",
+        "config",
+        default=DEFAULT_CONFIGURATION,
+        show_default=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="The gateway's configuration, which names the spool folder.",
+    )(verb)
+
+
+def _parsed(parse: Callable[[str], Any]) -> Callable[[object, object, Any], Any]:
+    def callback(_context: object, _parameter: object, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def _filters(verb: Decorated) -> Decorated:
+    """The options that choose dead letters."""
+    for option in (
+        click.option(
+            "--status", type=int, metavar="N", help="Only those with this last status."
+        ),
+        click.option(
+            "--since",
+            callback=_parsed(parse_span),
+            metavar="TIME",
+            help="Only those that died since then, such as 30m, 2h or 7d ago.",
+        ),
+        click.option("--domain", metavar="D", help="Only those of this domain."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def _selection(
+    ids: tuple[str, ...], domain: str | None, since: float | None, status: int | None
+) -> Selection:
+    after = None if since is None else time.time() - since
+    return Selection(ids, domain, after, status)
+
+
+def _database(config: str, folder: str | None) -> str:
+    """The path of the database; leaves with 2 when nothing says where it is."""
+    if folder is None:
+        if not Path(config).is_file():
+            raise click.UsageError(
+                f"{config} does not exist: name the configuration with --config FILE, "
+                "or the spool with --spool FOLDER"
+            )
+        root, findings = read_configuration(config, DiskFiles())
+        if has_errors(findings):
+            _leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
+        try:
+            folder = Configuration(root, socket.gethostname()).process().spoolbase
+        except McmtPushError as error:
+            _leave(str(error), UNUSABLE)
+    return str(Path(folder) / DATABASE)
+
+
+def _letters(config: str, folder: str | None) -> DeadLetters:
+    return DeadLetters(_database(config, folder))
+
+
+class _Group(click.Group):
+    """A spool that cannot be read ends every verb with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpoolError as error:
+            _leave(str(error), UNUSABLE)
+
+
+# -- dead ---------------------------------------------------------------------------
+
+
+@click.group(cls=_Group)
+def dead() -> None:
+    """List, show and replay messages that failed for good.
+
+    Their originals are kept in the spool for dead_letter_retention.  The gateway
+    may be running or not.
+
+    Exit code: 0 done, 1 not found or not replayed, 2 unusable arguments or spool.
+    """
+
+
+@dead.command("list")
+@_place
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def list_letters(
+    config: str,
+    folder: str | None,
+    domain: str | None,
+    since: float | None,
+    status: int | None,
+    as_json: bool,
+) -> None:
+    """List dead letters in the order in which they died.
+
+    A line each: time, id, recipient, status, attempts, reason, replay.
+
+    Exit code: 0 done, 2 unusable arguments or spool.
+    """
+    letters = _letters(config, folder).select(_selection((), domain, since, status))
+    if as_json:
+        _print_list(_summary(letter) for letter in letters)
+        return
+    count = 0
+    for count, letter in enumerate(letters, 1):  # noqa: B007 - counts them
+        click.echo(_line(letter))
+    click.echo(f"{count} dead letter{'' if count == 1 else 's'}")
+
+
+@dead.command()
+@_place
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def show(config: str, folder: str | None, id: str, as_json: bool) -> None:  # noqa: A002 - the word people read in the help
+    """Show all that is kept of the dead letter ID, its token and bodies included.
+
+    Exit code: 0 shown, 1 there is none, 2 unusable arguments or spool.
+    """
+    letters = _letters(config, folder)
+    for letter in letters.select(Selection((id,))):
+        original = letters.original(letter) or Original(None, None)
+        if as_json:
+            _print_json(_whole(letter, original))
+        else:
+            _print_whole(letter, original)
+        return
+    _leave(f"no dead letter {id}", 1)
+
+
+@dead.command()
+@_place
+@_filters
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Replay all there are.")
+@click.option("--again", is_flag=True, help="Also those that were replayed before.")
+@click.option("--dry-run", is_flag=True, help="Say what would be replayed, no more.")
+@click.option(
+    "--rate",
+    callback=_parsed(parse_rate),
+    metavar="N/s",
+    help="No more than so many a second.",
+)
+@click.option(
+    "--server",
+    callback=_parsed(parse_server),
+    default="127.0.0.1:2525",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="The gateway's SMTP listener.",
+)
+def replay(  # noqa: PLR0913, PLR0917 - the command has that many options
+    config: str,
+    folder: str | None,
+    ids: tuple[str, ...],
+    domain: str | None,
+    since: float | None,
+    status: int | None,
+    everything: bool,
+    again: bool,
+    dry_run: bool,
+    rate: float | None,
+    server: Server,
+) -> None:
+    """Send dead letters again, as new messages, and mark them as replayed.
+
+    Those that were replayed before are skipped.  The push part of the new message
+    names the old id in X-Mcmtpush-Replay-Of.
+
+    Exit code: 0 all are replayed, 1 some are not, 2 unusable arguments or spool.
+    """
+    selection = _selection(ids, domain, since, status)
+    if selection == Selection() and not everything:
+        raise click.UsageError("say which: an ID, --domain, --since, --status or --all")
+    letters = _letters(config, folder)
+    if not dry_run:
+        letters.prepare_marks()
+    hostname = socket.gethostname()
+    errand = Replay(
+        letters=letters,
+        send=lambda *message: inject(server, *message, hostname=hostname),
+        pace=Pace(rate, seconds=time.monotonic, sleep=time.sleep),
+        hostname=hostname,
+        date=formatdate,
+        message_id=lambda: make_msgid(domain=hostname),
+        say=click.echo,
+    )
+    errand.run(selection, again=again, dry_run=dry_run)
+    click.echo(errand.summary(dry_run=dry_run))
+    sys.exit(1 if errand.failed or errand.stopped else 0)
+
+
+def _summary(letter: Letter) -> dict[str, Any]:
+    """For JSON, without bodies; the names are a public promise."""
+    data = asdict(letter)
+    for name in ("row", "connection_context", "message_context", "return_path"):
+        del data[name]
+    return {**data, "token": _redacted(letter.token)}
+
+
+def _whole(letter: Letter, original: Original) -> dict[str, Any]:
+    """For JSON, bodies included; text that is none comes as far as it can be read."""
+    return {
+        **_summary(letter),
+        "token": letter.token,
+        "return_path": letter.return_path,
+        "connection_context": _json_of(letter.connection_context) or {},
+        "message_context": _json_of(letter.message_context) or {},
+        "payload": _json_of(original.payload),
+        "mail": None if original.mail is None else _text(original.mail),
+    }
+
+
+def _json_of(text: str | bytes | None) -> Any:
+    try:
+        return None if text is None else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _redacted(token: str | None) -> str | None:
+    return f"{token[:8]}…" if token else token
+
+
+def _line(letter: Letter) -> str:
+    columns = [
+        _moment(letter.died_at),
+        letter.id,
+        letter.recipient,
+        "-" if letter.status is None else letter.status,
+        f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}",
+        letter.reason,
+    ]
+    if letter.replayed_as is not None:
+        columns.append(f"replayed as {letter.replayed_as}")
+    return _printable("  ".join(map(str, columns)))
+
+
+def _print_whole(letter: Letter, original: Original) -> None:
+    data = _whole(letter, original)
+    mail, payload = data.pop("mail"), data.pop("payload")
+    for name, value in data.items():
+        shown = _moment(value) if isinstance(value, float) else value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key}={text}" for key, text in value.items())
+        click.echo(_printable(f"{name}: {'' if shown is None else shown}".rstrip()))
+    click.echo("\n-- payload")
+    click.echo("" if payload is None else json.dumps(payload, indent=2))
+    click.echo("\n-- mail")
+    click.echo("\n".join(map(_printable, (mail or "").splitlines())))
+
+
+# -- spool --------------------------------------------------------------------------
+
+
+@click.group(cls=_Group)
+def spool() -> None:
+    """Look after the spool: the database of everything that is queued.
+
+    Exit code: 0 sound, 1 damage found, 2 unusable arguments or spool.
+    """
+
+
+@spool.command("check")
+@_place
+@click.option("--quick", is_flag=True, help="Leave the indexes out: much faster.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def check_spool(config: str, folder: str | None, quick: bool, as_json: bool) -> None:
+    """Read all of the spool, say whether it is sound and what was set aside.
+
+    Changes nothing; the gateway may be running or not.
+
+    Exit code: 0 sound, 1 damage found, 2 unusable arguments or spool.
+    """
+    found = inspect_spool(_database(config, folder), now=time.time(), quick=quick)
+    if as_json:
+        _print_json({**asdict(found), "sound": found.sound})
+    else:
+        _print_inspection(found)
+    sys.exit(0 if found.sound else 1)
+
+
+def _print_inspection(found: Inspection) -> None:
+    for name in ("entries", "delayed", "held", "dead", "quarantined"):
+        count = getattr(found, name)
+        click.echo(f"{name}: {'unreadable' if count is None else count}")
+    for one in found.quarantine:
+        click.echo(
+            _printable(
+                f"quarantine {one.number}: row {one.row}, {one.id}, {one.recipient}: "
+                f"{one.reason}"
+            )
+        )
+    for fault in found.faults:
+        click.echo(_printable(f"damage: {fault}"))
+    verdict = "sound" if found.sound else "NOT sound"
+    click.echo(f"{found.path}: version {found.version}, {verdict}")
+
+
+# -- printing -----------------------------------------------------------------------
+
+
+def _moment(at: float) -> str:
+    """Seconds since the epoch for people, UTC."""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(at)
+
+
+def _printable(text: str) -> str:
+    """On one line, and without orders to the terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _print_list(items: Iterable[Any]) -> None:
+    """As they come: there may be more than fit into memory."""
+    separator = "["
+    for item in items:
+        click.echo(f"{separator}\n{json.dumps(item, ensure_ascii=False)}", nl=False)
+        separator = ","
+    click.echo("[]" if separator == "[" else "\n]")
+
+
+def _leave(text: str, code: int) -> NoReturn:
+    click.echo(f"mcmtpush: {text}", err=True)
+    sys.exit(code)
