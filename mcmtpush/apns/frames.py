@@ -114,6 +114,14 @@ def encode_notification(
         ) from error
 
 
+def encode_known_bad(identifier: int) -> bytes:
+    """A frame that no gateway takes: empty token, empty payload, status 2.
+
+    Whoever answers it has worked through all that was written before it.
+    """
+    return encode_notification(identifier, b"", b"", 0, IMMEDIATE_PRIORITY)
+
+
 def encode_error(status: int, identifier: int) -> bytes:
     """The six bytes of an answer; `LocalProtocolError` when a value does not fit."""
     try:

@@ -1,14 +1,17 @@
 """What silence, an answer and an end mean for the notifications of one connection.
 
 The gateway works through a connection strictly in order and answers objections
-only.  So everything written stays in the window, in order, until one of three
-events settles it.  With k the message that an answer names:
+only.  So everything written stays in the window, in order, until an event
+settles it.  With k the one that an answer names, and f the flush, a frame known
+to be bad that was written behind all the others to provoke an answer:
 
     event                            before k     k          behind k
     silence for the whole timeout    (oldest first: accepted, presumed)
     answer, any status but 10        proven       refused    discarded
     answer, status 10                proven       proven     discarded
     answer, k already presumed       -            (late)     discarded
+    answer, k is f                   proven       -          -
+    answer, status 2, k is 0, after f   (as if it named f)
     answer, k never written here     undecided, all of them
     the end without an answer        undecided, all of them
 
@@ -17,8 +20,13 @@ Rules of this file:
 - Everything settles exactly once: `written` is at every moment the sum of
   `accepted`, `refused`, `discarded`, `undecided` and what is still in here.
 - Identifiers are counted from 1 per connection and come round at 32 bits; 0 is
-  never given out, so an answer that names 0 names nobody.
-- An answer or the end is the last event: nothing is added behind it.
+  never given out, so an answer that names 0 names nobody but the flush.
+- The flush is no notification: it is counted nowhere, nothing is added behind
+  it, and any answer that is not about it makes it void.
+- An answer or the end is the last event.
+- What was presumed is gone from here, yet an answer speaks about it too.  Since
+  silence settles the oldest first, a count is all that has to be remembered:
+  `confirmed`, `late` and `lost` say what became of the presumed ones.
 
 Knows no bytes, no timers and no policy: what a refusal calls for is decided
 elsewhere.  Source of the rules: Apple, "Binary Provider API".
@@ -32,6 +40,7 @@ from typing import Final
 
 from mcmtpush.apns.reasons import (
     INVALID_PAYLOAD_SIZE,
+    MISSING_TOKEN,
     NO_ERROR,
     PROTOCOL_ERROR,
     SHUTDOWN,
@@ -84,7 +93,10 @@ class Window:
     Attributes:
         next_identifier: for the next notification to be written.
         accepted, refused, discarded, undecided: how many settled in which way.
-        late: answers that named a message already presumed to be accepted.
+        confirmed, late, lost: of those presumed accepted, how many the answer
+            proved to be, refused (one at most), or showed to be discarded.
+        flush_identifier: of the flush that was written; None before.
+        flushed: the answer was about the flush.
         over: an answer or the end has come.
     """
 
@@ -108,7 +120,11 @@ class Window:
         self.refused = 0
         self.discarded = 0
         self.undecided = 0
+        self.confirmed = 0
         self.late = 0
+        self.lost = 0
+        self.flush_identifier: int | None = None
+        self.flushed = False
         self.over = False
 
     def __len__(self) -> int:
@@ -117,9 +133,16 @@ class Window:
     @property
     def room(self) -> int:
         """How many more may be written; bytes are a limit that stops, not a measure."""
-        if self.over or self._bytes >= self._max_bytes:
+        if self.over or self.flush_identifier is not None:
+            return 0
+        if self._bytes >= self._max_bytes:
             return 0
         return max(0, self._max_count - self._count)
+
+    @property
+    def unproven(self) -> int:
+        """How many were written of which the gateway has not said a word."""
+        return 0 if self.over else self.written
 
     @property
     def silent_at(self) -> float | None:
@@ -132,7 +155,7 @@ class Window:
         Each has the identifier that follows the one before, from
         `next_identifier` on, and the size of its frame.
         """
-        if self.over:
+        if self.over or self.flush_identifier is not None:
             raise LocalProtocolError("a notification was written behind the end")
         if not attempts:
             return
@@ -163,13 +186,41 @@ class Window:
             self._bytes -= sum([attempt.size for attempt in settled])
         return settled
 
+    def flush(self) -> int:
+        """The identifier for a frame known to be bad, about to be written."""
+        if self.over or self.flush_identifier is not None:
+            raise LocalProtocolError("a connection can be flushed once")
+        self.flush_identifier = self.next_identifier
+        return self.next_identifier
+
     def answer(self, status: int, identifier: int) -> list[Attempt]:
         """All the rest, by what the gateway's one answer says about them."""
         if self.over:
             raise LocalProtocolError("a second answer came for one connection")
+        if self._is_flush(status, identifier):
+            self.flushed = True
+            return self._prove()
         age = self._age(identifier)
-        if age is None:
-            return self.end()
+        return self.end() if age is None else self._divide(status, age)
+
+    def _is_flush(self, status: int, identifier: int) -> bool:
+        """Some gateways named 0 instead of a frame whose token was empty."""
+        if self.flush_identifier is None:
+            return False
+        return identifier == self.flush_identifier or (
+            identifier == 0 and status == MISSING_TOKEN
+        )
+
+    def _prove(self) -> list[Attempt]:
+        settled = self._empty()
+        _mark(settled, PROVEN)
+        self.confirmed = self.accepted
+        self.accepted += len(settled)
+        return settled
+
+    def _divide(self, status: int, age: int) -> list[Attempt]:
+        """One of those written was named, so many before the last one."""
+        presumed = self.accepted
         settled = self._empty()
         named = len(settled) - age
         proven = behind = max(0, named + 1)
@@ -183,6 +234,8 @@ class Window:
         _mark(settled[behind:], DISCARDED)
         self.accepted += proven
         self.discarded += len(settled) - behind
+        self.lost = max(0, -named - 1)
+        self.confirmed = presumed - self.late - self.lost
         return settled
 
     def end(self) -> list[Attempt]:

@@ -5,8 +5,15 @@ the end settles them, and tells its owner.  Knows nothing of routes, of other
 connections and of when to connect again.
 
 All frames of a batch go into one write.  From the first byte of an answer on
-nothing more is written.  A transport that takes no bytes for a while is not
-silent but stalled: that time counts for nobody.
+nothing more is written, not even what the transport still holds.  A transport
+that takes no bytes for a while is not silent but stalled: that time counts for
+nobody.
+
+A connection that is to be closed asks for proof first: it writes a frame known
+to be bad (the flush), whose refusal proves that all before it was processed.
+While that is awaited, silence counts for nobody; when no answer comes, it counts
+as ever.  With a gateway that did not answer the last time, everything is first
+left to be settled by silence, so that nothing is at stake when it is asked again.
 """
 
 from __future__ import annotations
@@ -27,11 +34,13 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from mcmtpush.apns.frames import ErrorPacket, ErrorReader
+from mcmtpush.apns.frames import ErrorPacket, ErrorReader, encode_known_bad
 from mcmtpush.apns.reasons import status_text
 from mcmtpush.apns.window import Window
 from mcmtpush.delivery.batch import encode_batch
+from mcmtpush.delivery.lastread import read_before_loss
 from mcmtpush.delivery.pace import Pace
+from mcmtpush.delivery.proof import Manners, count_answer
 from mcmtpush.errors import RemoteProtocolError
 from mcmtpush.ports import Clock, Now
 from mcmtpush.values import Attempt, Entry
@@ -56,6 +65,9 @@ ANSWER_SECONDS: Final = 5.0
 MARGIN_SECONDS: Final = 1.0
 """What finishing may take beyond the response window."""
 
+MATURED_SECONDS: Final = 1.0
+"""How often an owner is told that proof is due."""
+
 CLOSE_SECONDS: Final = 2.0
 """How long the peer may take to close with us."""
 
@@ -79,6 +91,9 @@ class Owner(Port):
     def idled(self, connection: BinaryConnection) -> None:
         """It had nothing to do for the idle timeout; it stays open."""
 
+    def matured(self, connection: BinaryConnection) -> None:
+        """Proof of what it wrote is due; told every second unless it is paused."""
+
     def ended(self, connection: BinaryConnection, reason: Failure) -> None:
         """It is gone; everything was settled before."""
 
@@ -87,19 +102,25 @@ class _State(Enum):
     OPEN = "takes notifications"
     ANSWERING = "the first bytes of an answer are here"
     FINISHING = "waits for its window"
+    FLUSHING = "waits for the answer to a frame known to be bad"
     CLOSING = "waits for the peer"
     LOST = "gone"
+
+
+_LISTENING: Final = frozenset({_State.OPEN, _State.FINISHING})
+"""Where silence counts."""
 
 
 @implementer(IPushProducer, IHandshakeListener)
 class BinaryConnection(Protocol):
     """One connection to a gateway, from `connectionMade` to `connectionLost`.
 
-    `start` is what it may carry at first, see `pace`; 0 means no limit.
+    `manners` is shared by all connections of a queue; `start` is what it may
+    carry at first, see `pace`, 0 means no limit.
 
     Attributes:
         remote_ip: the gateway's address; empty before there is one.
-        answered: the gateway's answer has come.
+        answered: an answer has come that was not about the flush.
     """
 
     def __init__(
@@ -110,6 +131,7 @@ class BinaryConnection(Protocol):
         clock: Clock,
         now: Now,
         counters: Counters,
+        manners: Manners | None = None,
         start: int = 0,
     ) -> None:
         self._owner = owner
@@ -117,14 +139,20 @@ class BinaryConnection(Protocol):
         self._clock = clock
         self._now = now
         self._counters = counters
+        self._manners = Manners() if manners is None else manners
         timeout_seconds = settings.response_timeout_seconds
-        self._window = Window(response_timeout_seconds=timeout_seconds)
+        self._window = Window(
+            response_timeout_seconds=timeout_seconds,
+            max_count=settings.unsettled_limit,
+            max_bytes=settings.unsettled_bytes,
+        )
         self._granularity = min(MAX_GRANULARITY_SECONDS, timeout_seconds / 20)
         self._pace = Pace(start)
         self._reader = ErrorReader()
         self._state = _State.OPEN
         self._timer: IDelayedCall | None = None
         self._deadline = inf  # of the present state
+        self._proof_at = inf  # when proof is due, or the owner is told again
         self._active_at = 0.0
         self._paused_at: float | None = None
         self._stalled_seconds = 0.0
@@ -178,14 +206,14 @@ class BinaryConnection(Protocol):
             self._owner.settled(self, batch.refused)
 
     def finish(self) -> None:
-        """Take no more, wait for the window (bounded), then close."""
+        """Take no more, ask for proof, wait for the window (bounded), then close."""
         if self._state is not _State.OPEN:
             return
         self._enter(
             _State.FINISHING, self._settings.response_timeout_seconds + MARGIN_SECONDS
         )
-        if not self._window:
-            self._close()
+        if self._manners.answers or not self._window:
+            self._conclude()
 
     def abort(self) -> None:
         """Drop the connection; what is unsettled will be undecided."""
@@ -209,6 +237,7 @@ class BinaryConnection(Protocol):
         for option in ("setTcpNoDelay", "setTcpKeepAlive"):
             if hasattr(transport, option):
                 getattr(transport, option)(1)
+        read_before_loss(self._tcp())
         transport.registerProducer(self, True)
         if not isinstance(transport, TLSMemoryBIOProtocol):
             self.handshakeCompleted()
@@ -256,12 +285,16 @@ class BinaryConnection(Protocol):
             self._answer(packet)
         elif self._state is not _State.ANSWERING:
             self._enter(_State.ANSWERING, ANSWER_SECONDS)
+            self._stop_writing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end, expected or not."""
         self._state = _State.LOST
         self._stop_timer()
-        undecided = self._window.end()
+        window = self._window
+        if window.flush_identifier is not None and not window.over:
+            self._miss_answer()
+        undecided = window.end()
         if undecided:
             _log.info(
                 "{peer} closed without an answer, {count} undecided: {reason}",
@@ -278,6 +311,8 @@ class BinaryConnection(Protocol):
     def _write(self, data: bytes, attempts: list[Attempt]) -> None:
         self._active_at = self._clock.seconds()
         scheduled = bool(self._window)
+        if self._proof_at == inf and self._settings.flush_interval_seconds:
+            self._proof_at = self._active_at + self._settings.flush_interval_seconds
         self._window.add(attempts, self._active_at - self._stalled_seconds)
         self._pace.note(self._window.written, self._active_at)
         if not scheduled or self._pace.grows_at < inf:
@@ -289,21 +324,16 @@ class BinaryConnection(Protocol):
         window = self._window
         presumed = window.accepted
         settled = window.answer(packet.status, packet.identifier)
-        self.answered = True
-        counts = {
-            "delivery.answers": 1,
-            "delivery.proven": window.accepted - presumed,
-            "delivery.refused": window.refused,
-            "delivery.discarded": window.discarded,
-            "delivery.undecided": window.undecided,
-            "delivery.late": window.late,
-        }
-        for name, count in counts.items():
-            self._counters.add(name, count)
+        self.answered = not window.flushed
+        count_answer(self._counters, window, presumed)
         self._report(packet)
         if settled:
             self._owner.settled(self, settled)
-        self.abort()
+        if window.flushed:
+            self._manners.answers = True
+            self._close()
+        else:
+            self.abort()
 
     def _report(self, packet: ErrorPacket) -> None:
         """Tell operators of answers that show something to be wrong."""
@@ -313,10 +343,13 @@ class BinaryConnection(Protocol):
             "identifier": packet.identifier,
             "text": status_text(packet.status),
         }
-        if self._window.late:
+        if self._window.late or self._window.lost:
             _log.warn(
-                "{peer} answered {status} ({text}) for a notification that was "
-                "presumed to be accepted; delivery_response_timeout is too short",
+                "{peer} answered {status} ({text}) when {late} refused and {lost} "
+                "discarded notifications were already presumed to be accepted; "
+                "delivery_response_timeout is too short",
+                late=self._window.late,
+                lost=self._window.lost,
                 **told,
             )
         elif self._window.undecided:
@@ -326,6 +359,40 @@ class BinaryConnection(Protocol):
                 count=self._window.undecided,
                 **told,
             )
+
+    def _conclude(self) -> None:
+        """Ask for proof where some is missing; else close once all is settled."""
+        if self._settings.flush_interval_seconds and self._window.unproven:
+            self._state = _State.FLUSHING
+            self._counters.add("delivery.flushes")
+            transport: Any = self.transport
+            transport.write(encode_known_bad(self._window.flush()))
+            self._schedule()
+        elif not self._window:
+            self._close()
+
+    def _miss_answer(self) -> None:
+        """The flush was written for nothing."""
+        self._counters.add("delivery.flush_unanswered")
+        if self._manners.answers:
+            self._manners.answers = False
+            _log.warn(
+                "{peer} did not answer a notification known to be bad; what it took "
+                "is not proven. If it never answers, set apn_flush_interval to 0",
+                peer=self.remote_ip,
+            )
+
+    def _stop_writing(self) -> None:
+        """Whatever the transport still holds would be written in vain."""
+        tcp = self._tcp()
+        if hasattr(tcp, "stopWriting"):
+            tcp.stopWriting()
+
+    def _tcp(self) -> Any:
+        transport: Any = self.transport
+        while isinstance(transport, TLSMemoryBIOProtocol):
+            transport = transport.transport
+        return transport
 
     def _close(self) -> None:
         self._enter(_State.CLOSING, CLOSE_SECONDS)
@@ -343,7 +410,11 @@ class BinaryConnection(Protocol):
         now = self._clock.seconds()
         due_at = min(self._deadline, self._pace.grows_at)
         silent_at = self._window.silent_at
-        if silent_at is not None:
+        if self._state is _State.OPEN:
+            due_at = min(due_at, self._proof_at)
+        if self._state not in _LISTENING:
+            pass
+        elif silent_at is not None:
             silent_at += self._stalled_seconds
             due_at = min(due_at, max(silent_at, now + self._granularity))
         elif self._state is _State.OPEN and self._settings.idle_timeout_seconds:
@@ -364,15 +435,28 @@ class BinaryConnection(Protocol):
         self._timer = None
         now = self._clock.seconds()
         if now >= self._deadline or self._paused_seconds(now) > STALL_LIMIT_SECONDS:
-            self.abort()
+            self._give_up(now)
             return
-        if self._state in (_State.OPEN, _State.FINISHING):
+        if self._state in _LISTENING:
             self._settle_silence(now)
             if not self._window:
                 self._rest(now)
         if self._pace.grow(now) and self._state is _State.OPEN:
             self._owner.resumed(self)
+        if self._state is _State.OPEN and now >= self._proof_at:
+            self._proof_at = now + MATURED_SECONDS
+            if self._paused_at is None:
+                self._owner.matured(self)
         self._schedule()
+
+    def _give_up(self, now: float) -> None:
+        """Too late for this state; after a flush silence counts once more."""
+        if self._state is _State.FLUSHING:
+            self._settle_silence(now)
+            if not self._window:
+                self._close()
+                return
+        self.abort()
 
     def _settle_silence(self, now: float) -> None:
         if self._paused_seconds(now) > STALL_SECONDS:
@@ -386,7 +470,7 @@ class BinaryConnection(Protocol):
         """Nothing is unsettled: close if that was waited for, or say so."""
         idle_seconds = self._settings.idle_timeout_seconds
         if self._state is _State.FINISHING:
-            self._close()
+            self._conclude()
         elif idle_seconds and now >= self._active_at + idle_seconds:
             self._active_at = now
             self._owner.idled(self)

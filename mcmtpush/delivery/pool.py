@@ -7,8 +7,9 @@ no policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import inf
 from typing import Final
+from typing import Protocol as Port
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
@@ -17,9 +18,13 @@ from twisted.logger import Logger
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.goal import connection_goal
+from mcmtpush.delivery.limit import Limits
+from mcmtpush.delivery.permit import Permits
 from mcmtpush.delivery.routes import Routes
+from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
 from mcmtpush.ports import Clock, Dice, Disposition, Now, Queue
+from mcmtpush.throttle import Buckets
 from mcmtpush.values import Attempt
 
 
@@ -35,47 +40,97 @@ SMALLEST_SHARE: Final = 32
 CONNECTING_LIMIT: Final = 4
 """Connections opened at the same time while all is well."""
 
+QUIET_SECONDS: Final = 3.0
+"""After so long without an answer, with none to come, what is kept is settled."""
+
+KEPT_SECONDS: Final = 60.0
+"""No answer is kept back for longer."""
+
 _LIVE: Final = frozenset({Phase.CONNECTING, Phase.READY, Phase.DRAINING})
 
+_TAKING: Final = frozenset({Phase.CONNECTING, Phase.READY})
+
 _log = Logger()
+
+
+class Connect(Port):
+    """How a queue reaches its routes."""
+
+    def __call__(self, route: Route) -> IStreamClientEndpoint:
+        """For one connection; raises `ConfigError` when it cannot be had."""
+
+    def fail(self, address: str) -> None:
+        """A connection to this IP address was worth nothing."""
 
 
 class Pool:
     """Implements `ports.Lane` over slots.
 
     Nothing is done inside `work`: it arranges one call in the next turn of the
-    clock, however often it is called.
+    clock, however often it is called.  `limits` and `buckets` are shared by all
+    lanes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every arrow that ends here
         self,
         queue: Queue,
         *,
         settings: DeliverySettings,
-        connect: Callable[[Route], IStreamClientEndpoint],
+        connect: Connect,
         disposition: Disposition,
         clock: Clock,
         now: Now,
         dice: Dice,
         counters: Counters,
+        limits: Limits,
+        buckets: Buckets,
     ) -> None:
         self._queue = queue
         self._settings = settings
         self._disposition = disposition
         self._clock = clock
-        self._routes = Routes(settings.routes)
+        self._counters = counters
+        self._connect = connect
+        self._routes = Routes(
+            settings.routes, rest_seconds=settings.host_failure_retry_seconds
+        )
         self._means = Means(settings, connect, clock, now, dice, counters)
+        self._rate = buckets.of(settings.message_throttle)
+        self._permits = Permits(
+            limits.share(
+                (settings.binding_limit, settings.scope_limit),
+                free=self._wake,
+                yield_one=self._yield_one,
+            ),
+            buckets.of(settings.connection_throttle),
+            clock,
+        )
+        self._sieve = Sieve(settings.guard)
+        self._quiet: IDelayedCall | None = None  # running while something is kept
+        self._kept_since = self._settled_at = 0.0
         self._slots: list[Slot] = []
         self._first = 0  # of the slots, for the next turn's sharing
         self._turn: IDelayedCall | None = None
+        self._later: IDelayedCall | None = None  # a turn when a rate allows more
         self._dry = False  # a connection had room and nothing was to be taken
         self._in_trouble = False
+        self._successors: dict[Slot, Slot] = {}  # connecting, and whom they relieve
         self._drained: list[Deferred[None]] | None = None
 
     @property
     def connections(self) -> int:
         """How many connections there are, those being made or closed included."""
         return sum(slot.phase in _LIVE for slot in self._slots)
+
+    @property
+    def suspended(self) -> str:
+        """Why the guard suspended this lane; empty while it did not."""
+        return self._sieve.reason
+
+    @property
+    def kept(self) -> int:
+        """How many answers are kept back until the guard is sure."""
+        return len(self._sieve.kept)
 
     # -- ports.Lane ---------------------------------------------------------------
 
@@ -94,25 +149,52 @@ class Pool:
             self._drained = []
         done: Deferred[None] = Deferred()
         self._drained.append(done)
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
+        for call in (self._turn, self._later):
+            if call is not None and call.active():
+                call.cancel()
+        self._turn = self._later = None
+        self._permits.decline()
         for slot in list(self._slots):
             slot.stop()
         self._finish()
         return done
 
+    # -- from the operator --------------------------------------------------------
+
+    def resume(self) -> bool:
+        """Trust the gateway again after the guard suspended; whether it had."""
+        if not self._sieve.tripped:
+            return False
+        self._sieve.reset()
+        self._counters.add("delivery.guard_resumed")
+        _log.info("{domain}: delivery goes on", domain=self._queue.key.domain)
+        self._queue.resume()
+        self.work()
+        return True
+
     # -- what slots tell ----------------------------------------------------------
 
     def settle(self, attempts: list[Attempt]) -> None:
         """See `Watcher`."""
-        self._disposition.settle(self._queue.key, attempts)
+        suspended = self._sieve.tripped
+        self._settled_at = self._clock.seconds()
+        self._pass_on(self._sieve.sift(attempts))
+        if self._sieve.tripped and not suspended:
+            self._suspend()
+        elif self._sieve.kept and self._quiet is None:
+            self._kept_since = self._settled_at
+            self._quiet = self._clock.callLater(QUIET_SECONDS, self._release_kept)
         self._wake()
 
     def changed(self, slot: Slot) -> None:
         """See `Watcher`."""
+        relieved = self._successors.pop(slot, None)
+        if slot.phase not in _LIVE:
+            self._permits.gone(slot)
         if slot.phase is Phase.STOPPED and slot in self._slots:
             self._slots.remove(slot)
+        elif slot.phase is Phase.READY and relieved and relieved.phase is Phase.READY:
+            relieved.stop()
         self._wake()
         self._finish()
 
@@ -120,7 +202,7 @@ class Pool:
         """See `Watcher`."""
         return self._routes.next(self._clock.seconds())
 
-    def failed(self, route: Route | None, reason: str) -> None:
+    def failed(self, route: Route | None, reason: str, address: str) -> None:
         """See `Watcher`.  Operators hear of changes, not of every attempt."""
         now = self._clock.seconds()
         first = route is not None and self._routes.fail(route, now)
@@ -138,6 +220,35 @@ class Pool:
             )
         elif first:
             _log.warn("{domain}: {route} rests: {reason}", **told)
+        if address:
+            self._connect.fail(address)
+        limit = self._settings.mx_failures_to_delay
+        if self._routes.give_up(limit):
+            self._counters.add("delivery.delays")
+            self._queue.delay(
+                f"each route failed {limit} times in a row, at last "
+                f"{told['route']}: {reason}"
+            )
+
+    def relieve(self, slot: Slot) -> None:
+        """See `Watcher`.  A few at a time, and none while the gateway is away.
+
+        Where no more connections are allowed the slot is stopped, one or an
+        eighth of them at a time; its place is filled once it is free.
+        """
+        slots = self._slots
+        if slot in self._successors.values():
+            return
+        if any(each.phase is Phase.WAITING for each in slots):
+            return
+        if self._may_add():
+            connecting = sum(each.phase is Phase.CONNECTING for each in slots)
+            if connecting < CONNECTING_LIMIT:
+                self._begin(relieving=slot)
+        else:
+            draining = sum(each.phase is Phase.DRAINING for each in slots)
+            if draining < max(1, len(slots) // 8):
+                slot.stop()
 
     def worked(self, route: Route) -> None:
         """See `Watcher`."""
@@ -156,13 +267,23 @@ class Pool:
         if self._turn is None and self._drained is None:
             self._turn = self._clock.callLater(0, self._work)
 
+    def _wake_in(self, seconds: float) -> None:
+        """A turn in so many seconds, or sooner."""
+        if seconds == inf or self._drained is not None:
+            return
+        if self._later is not None and self._later.active():
+            if self._later.getTime() <= self._clock.seconds() + seconds:
+                return
+            self._later.cancel()
+        self._later = self._clock.callLater(seconds, self._wake)
+
     def _work(self) -> None:
         self._turn = None
-        backlog = self._queue.backlog
+        backlog = 0 if self._sieve.tripped else self._queue.backlog
         if backlog:
             self._share(backlog)
-            if not self._dry:
-                self._open(backlog)
+        if not backlog or self._dry or not self._open(backlog):
+            self._permits.decline()
 
     def _share(self, backlog: int) -> None:
         """Hand out what is there over the connections that have room."""
@@ -176,21 +297,43 @@ class Pool:
                 break
             share = max(SMALLEST_SHARE, -(-left // (len(ready) - index)))
             wanted = min(share, slot.room, BATCH_LIMIT)
-            entries = self._queue.take(wanted)
+            granted = self._grant(wanted)
+            entries = self._queue.take(granted) if granted else []
+            if self._rate is not None:
+                self._rate.give_back(granted - len(entries))
             if entries:
                 slot.attempt(entries)
                 left -= len(entries)
-            if len(entries) < wanted:
+            if len(entries) < granted:
                 self._dry = not entries
+                return
+            if granted < wanted:
                 return
         if ready:
             self._wake()
 
-    def _open(self, backlog: int) -> None:
-        """Open what the backlog deserves, a few at a time, one after a failure."""
+    def _grant(self, wanted: int) -> int:
+        """How many the rate allows now; when it allows less, a turn comes later."""
+        rate = self._rate
+        if rate is None:
+            return wanted
+        now = self._clock.seconds()
+        granted = rate.take(wanted, now)
+        if granted < wanted:
+            self._wake_in(rate.wait(now))
+        return granted
+
+    def _open(self, backlog: int) -> bool:
+        """Open what the backlog deserves, a few at a time, one after a failure.
+
+        Whether more is wanted that was not permitted.
+        """
         slots = self._slots
         if any(slot.phase is Phase.WAITING for slot in slots):
-            return
+            return False
+        rate = self._rate
+        if rate and self.connections and rate.wait(self._clock.seconds()):
+            return False  # another connection would not make it faster
         wanted = connection_goal(
             backlog=backlog,
             limit=self._settings.max_outbound_connections,
@@ -199,10 +342,36 @@ class Pool:
         connecting = sum(slot.phase is Phase.CONNECTING for slot in slots)
         allowed = 1 if any(slot.failures for slot in slots) else CONNECTING_LIMIT
         for _ in range(min(wanted - self.connections, allowed - connecting)):
-            slot = self._spare()
-            slot.open()
+            slot = self._begin()
+            if slot is None:
+                return self._permits.wait_seconds == inf
             if slot.phase is Phase.WAITING:
-                return
+                return False
+        return False
+
+    def _begin(self, *, relieving: Slot | None = None) -> Slot | None:
+        """Begin a connection; None when it is not permitted."""
+        slot = self._spare()
+        if not self._permits.grant(slot):
+            self._counters.add("delivery.limited")
+            self._wake_in(self._permits.wait_seconds)
+            return None
+        if relieving is not None:
+            self._successors[slot] = relieving
+        slot.open()
+        return slot
+
+    def _yield_one(self) -> None:
+        """Lanes that have no connection wait for one of ours."""
+        slots = [each for each in self._slots if each.phase in _TAKING]
+        if slots:
+            self._counters.add("delivery.yielded")
+            min(slots, key=lambda each: each.unsettled).stop()
+
+    def _may_add(self) -> bool:
+        """Whether one more connection than there are now is within the limit."""
+        limit = self._settings.max_outbound_connections
+        return (limit < 0 or self.connections < limit) and not self._permits.full
 
     def _spare(self) -> Slot:
         """The idle slot with most to answer for, or a new one."""
@@ -213,11 +382,53 @@ class Pool:
         self._slots.append(slot)
         return slot
 
+    # -- the guard ----------------------------------------------------------------
+
+    def _pass_on(self, attempts: list[Attempt]) -> None:
+        if attempts:
+            self._disposition.settle(self._queue.key, attempts)
+
+    def _suspend(self) -> None:
+        """Nearly every token is called invalid: stand still until resumed."""
+        key, tls = self._queue.key, self._settings.tls
+        self._counters.add("delivery.guard_trips")
+        _log.critical(
+            "{domain} (binding {binding}): DELIVERY IS SUSPENDED: {reason}. Messages "
+            "stay queued; these answers failed none and condemned no token. Check "
+            "that routes ({routes}), tls_certificate ({certificate}) and the app of "
+            "the tokens (topic) belong together; SIGUSR2 resumes",
+            domain=key.domain,
+            binding=key.binding,
+            reason=self._sieve.reason,
+            routes=", ".join(map(_name, self._settings.routes)) or "none",
+            certificate=tls.certificate or "none",
+        )
+        self._queue.suspend(self._sieve.reason)
+        for slot in list(self._slots):
+            slot.stop()
+
+    def _release_kept(self) -> None:
+        """So few answers make no case: settle them once nothing more is to come."""
+        self._quiet = None
+        now = self._clock.seconds()
+        quiet = now - self._settled_at >= QUIET_SECONDS and not (
+            self._queue.backlog or any(slot.unsettled for slot in self._slots)
+        )
+        if quiet or now - self._kept_since >= KEPT_SECONDS:
+            self._pass_on(self._sieve.release())
+        elif self._sieve.kept:
+            self._quiet = self._clock.callLater(QUIET_SECONDS, self._release_kept)
+
     def _finish(self) -> None:
-        if self._drained is not None and not self._slots:
-            drained, self._drained = self._drained, []
-            for done in drained:
-                done.callback(None)
+        if self._drained is None or self._slots:
+            return
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+        self._pass_on(self._sieve.give_up())
+        drained, self._drained = self._drained, []
+        for done in drained:
+            done.callback(None)
 
 
 def _name(route: Route | None) -> str:

@@ -22,11 +22,15 @@ REST_SECONDS: Final = 120.0
 
 @define(eq=False)
 class _Standing:
-    """What is known of one route; `turn` is when it was last chosen."""
+    """What is known of one route.
+
+    `turn` is when it was last chosen, `failures` how many came in a row.
+    """
 
     route: Route
     turn: int = 0
     failed_at: float | None = None
+    failures: int = 0
 
 
 class Routes:
@@ -64,11 +68,28 @@ class Routes:
         standing = self._standings[route]
         first = standing.failed_at is None
         standing.failed_at = now
+        standing.failures += 1
         return first
 
     def clear(self, route: Route) -> None:
         """It took something: nothing is held against it."""
-        self._standings[route].failed_at = None
+        standing = self._standings[route]
+        standing.failed_at = None
+        standing.failures = 0
+
+    def give_up(self, failures: int) -> bool:
+        """Whether each one failed so often in a row; if so, counting starts anew.
+
+        Never without routes, nor with 0 `failures`.
+        """
+        standings = self._standings.values()
+        if failures <= 0 or not standings:
+            return False
+        if any(each.failures < failures for each in standings):
+            return False
+        for each in standings:
+            each.failures = 0
+        return True
 
     def all_rest(self, now: float) -> bool:
         """Whether every route failed lately (so it is when there is none)."""

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 from typing import Protocol as Port
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.delivery.binary import BinaryConnection
 from mcmtpush.delivery.pace import careful_start
+from mcmtpush.delivery.proof import Manners
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.ports import Clock, Dice, Now
 from mcmtpush.values import Attempt, Entry
@@ -112,8 +113,14 @@ class Watcher(Port):
     def choose_route(self) -> Route | None:
         """For one more connection; None when there is no route at all."""
 
-    def failed(self, route: Route | None, reason: str) -> None:
-        """No connection, or one that was closed without taking anything."""
+    def failed(self, route: Route | None, reason: str, address: str) -> None:
+        """No connection, or one that was closed without taking anything.
+
+        `address` is whom we were connected to, empty if to nobody.
+        """
+
+    def relieve(self, slot: Slot) -> None:
+        """Proof is due: have another slot ready, then stop it; told every second."""
 
     def worked(self, route: Route) -> None:
         """The gateway took something, or objected to something."""
@@ -129,6 +136,7 @@ class Means:
     now: Now
     dice: Dice
     counters: Counters
+    manners: Manners = field(factory=Manners)
 
 
 class Slot:
@@ -164,6 +172,11 @@ class Slot:
             room = min(room, max(0, PROBE_COUNT - self._connection.unsettled))
         return room
 
+    @property
+    def unsettled(self) -> int:
+        """How many entries it has been given that are not settled."""
+        return 0 if self._connection is None else self._connection.unsettled
+
     def attempt(self, entries: Sequence[Entry]) -> None:
         """Send these; only with `room`."""
         connection = self._connection
@@ -184,6 +197,7 @@ class Slot:
             clock=means.clock,
             now=means.now,
             counters=means.counters,
+            manners=means.manners,
             start=self._start,
         )
         self._start_timer(means.settings.connect_timeout_seconds, self._time_out)
@@ -196,7 +210,7 @@ class Slot:
         self._connecting.addErrback(self._refuse, connection)
 
     def stop(self) -> None:
-        """Take no more; a connection first waits for its window, then closes."""
+        """Take no more; a connection asks for proof, waits for it, then closes."""
         phase = self.phase
         self._advance(Event.STOP)
         if phase is Phase.READY and self._connection is not None:
@@ -233,6 +247,11 @@ class Slot:
         """See `Owner`."""
         if connection is self._connection:
             self.stop()
+
+    def matured(self, connection: BinaryConnection) -> None:
+        """See `Owner`."""
+        if connection is self._connection and self.phase is Phase.READY:
+            self._watcher.relieve(self)
 
     def ended(self, connection: BinaryConnection, reason: Failure) -> None:
         """See `Owner`."""
@@ -281,11 +300,12 @@ class Slot:
 
     def _break(self, reason: str) -> None:
         """No connection was had, or none worth the name: back off."""
+        address = self._connection.remote_ip if self._connection else ""
         self._let_go()
         means = self._means
         self.failures += 1
         means.counters.add("delivery.connect_failures")
-        self._watcher.failed(self._route, reason)
+        self._watcher.failed(self._route, reason, address)
         self._wait(wait_seconds(self.failures, means.dice))
 
     def _wait(self, seconds: float) -> None:

@@ -22,7 +22,6 @@ from service_identity import VerificationError
 from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
 from service_identity.pyopenssl import extract_patterns
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IProtocol,
@@ -36,7 +35,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.delivery.address import EveryAddress, Means, Rest, RotatingEndpoint
+from mcmtpush.delivery.expiry import Expiries
 from mcmtpush.errors import ConfigError, RemoteProtocolError
+from mcmtpush.ports import Dice
 
 
 DEFAULT_PORT: Final = 2195
@@ -94,11 +96,20 @@ def read_protocols(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 class TlsContexts:
-    """The OpenSSL context of one queue's connections, rebuilt when files change."""
+    """The OpenSSL context of one queue's connections, rebuilt when files change.
 
-    def __init__(self, settings: TlsClientSettings) -> None:
+    New files that cannot be used leave the old context in use until they change
+    again.  With `expiries` a certificate that ends soon is warned about, and a new
+    one that is over counts as one that cannot be used.
+    """
+
+    def __init__(
+        self, settings: TlsClientSettings, expiries: Expiries | None = None
+    ) -> None:
         self._settings = settings
+        self._expiries = expiries
         self._context: SSL.Context | None = None
+        self._ends_at: float | None = None
         self._stamps: tuple[object, ...] = ()
         self._warned = False
 
@@ -107,24 +118,54 @@ class TlsContexts:
         identity: DNS_ID | IPAddress_ID | None = None
         if self._settings.verify == "host":
             identity = _identity(host)
-        return ClientTls(self._current(), _server_name(host), identity)
+        context = self._current()
+        self._warn_of_end()
+        return ClientTls(context, _server_name(host), identity)
 
     def _current(self) -> SSL.Context:
-        stamps = tuple(
-            _stamp(path)
-            for path in (
-                self._settings.certificate,
-                self._settings.key,
-                self._settings.ca,
-            )
-        )
-        if self._context is None or stamps != self._stamps:
-            self._context = None
-            self._context = self._build()
-            self._stamps = stamps
+        settings = self._settings
+        paths = (settings.certificate, settings.key, settings.ca)
+        stamps = tuple(map(_stamp, paths))
+        if self._context is None:
+            self._context, self._ends_at = self._build()
+        elif stamps != self._stamps:
+            self._renew(self._context)
+        self._stamps = stamps
         return self._context
 
-    def _build(self) -> SSL.Context:
+    def _renew(self, old: SSL.Context) -> None:
+        try:
+            context, ends_at = self._build()
+            if ends_at is not None and self._expiries and self._expiries.over(ends_at):
+                raise _fault(
+                    "tls_certificate", f"{self._settings.certificate} has expired"
+                )
+        except ConfigError as error:
+            _log.error(
+                "{fault}; new connections go on with what was read before, until "
+                "the file is corrected",
+                fault=error.message,
+            )
+            self._context = old
+        else:
+            self._context, self._ends_at = context, ends_at
+
+    def _warn_of_end(self) -> None:
+        path = self._settings.certificate
+        if self._expiries is None or self._ends_at is None or path is None:
+            return
+        left = self._expiries.due(path, self._ends_at)
+        if left is None:
+            return
+        days = int(abs(left) // 86400)
+        if left > 0:
+            text = "{path}: the certificate ends in {days} days; renew it"
+        else:
+            text = "{path}: the certificate ended {days} days ago; renew it"
+        _log.warn(text, path=path, days=days)
+
+    def _build(self) -> tuple[SSL.Context, float | None]:
+        """A context, and when its certificate ends, seconds since the epoch."""
         settings = self._settings
         context = SSL.Context(SSL.TLS_METHOD)
         self._set_versions(context)
@@ -138,10 +179,13 @@ class TlsContexts:
                 raise _fault(
                     "tls_ciphers", f"{ciphers!r} names no cipher that OpenSSL knows"
                 ) from error
+        ends_at = None
         if _given(settings.certificate):
-            _load_certificate(context, settings.certificate or "", settings.key)
+            ends_at = _load_certificate(
+                context, settings.certificate or "", settings.key
+            )
         _load_trust(context, settings)
-        return context
+        return context, ends_at
 
     def _set_versions(self, context: SSL.Context) -> None:
         names, retired = read_protocols(self._settings.protocols)
@@ -236,34 +280,51 @@ def _unwrap(protocol: Any) -> IProtocol:
     return wrapped
 
 
+@frozen
+class Connector:
+    """How one queue reaches its routes."""
+
+    contexts: TlsContexts
+    means: Means
+
+    def __call__(self, route: Route) -> IStreamClientEndpoint:
+        """For one connection; raises `ConfigError` when TLS files cannot be used."""
+        host = route.host.strip("[]")
+        turns = RotatingEndpoint(host, route.port or DEFAULT_PORT, self.means)
+        return TlsEndpoint(
+            EveryAddress(turns), self.contexts.creator(host), self.means.reactor
+        )
+
+    def fail(self, address: str) -> None:
+        """A connection to this IP address was worth nothing: let it rest."""
+        self.means.rest.fail(address)
+
+
 def connector(
-    reactor: Any, settings: DeliverySettings
-) -> Callable[[Route], IStreamClientEndpoint]:
+    reactor: Any, settings: DeliverySettings, dice: Dice, expiries: Expiries
+) -> Connector:
     """How a queue reaches its routes: by name or address, over TLS.
 
-    Names are looked up for every connection, IPv6 and IPv4.  What is returned
-    raises `ConfigError` when the TLS files cannot be used.
+    Names are looked up for every connection, IPv6 and IPv4; addresses take turns,
+    and one that failed rests.
     """
-    contexts = TlsContexts(settings.tls)
-
-    def connect(route: Route) -> IStreamClientEndpoint:
-        host = route.host.strip("[]")
-        endpoint = HostnameEndpoint(
-            reactor,
-            host,
-            route.port or DEFAULT_PORT,
-            timeout=settings.connect_timeout_seconds,
-            bindAddress=settings.bind_address,
-        )
-        return TlsEndpoint(endpoint, contexts.creator(host), reactor)
-
-    return connect
+    means = Means(
+        reactor,
+        reactor.nameResolver,
+        reactor,
+        dice,
+        Rest(reactor, rest_seconds=settings.host_failure_retry_seconds),
+        settings.connect_timeout_seconds,
+        settings.bind_address,
+    )
+    return Connector(TlsContexts(settings.tls, expiries), means)
 
 
 # -- files ------------------------------------------------------------------------
 
 
-def _load_certificate(context: SSL.Context, path: str, key_path: str | None) -> None:
+def _load_certificate(context: SSL.Context, path: str, key_path: str | None) -> float:
+    """When it ends, seconds since the epoch."""
     content = _read("tls_certificate", path)
     try:
         chain = x509.load_pem_x509_certificates(content)
@@ -281,6 +342,7 @@ def _load_certificate(context: SSL.Context, path: str, key_path: str | None) -> 
     for issuer in chain[1:]:
         context.add_extra_chain_cert(crypto.X509.from_cryptography(issuer))
     context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+    return chain[0].not_valid_after_utc.timestamp()
 
 
 def _load_key(certificate_path: str, content: bytes, key_path: str | None) -> Any:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from twisted.logger import Logger
 
+from mcmtpush.apns.reasons import INVALID_TOKEN
 from mcmtpush.config.views import LoggerSettings
 from mcmtpush.counters import Counters
 from mcmtpush.ports import Clock, Now
 from mcmtpush.records.fields import heartbeat
 from mcmtpush.records.logfile import LogFile
 from mcmtpush.records.macros import Renderer, compile_format
+from mcmtpush.records.token import TokenEvents, event_of
 from mcmtpush.values import Record
 
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
 log = Logger()
+
+
+def _is_gone(record: Record) -> bool:
+    return record.kind == "P" and record.status == INVALID_TOKEN
 
 
 @frozen(eq=False)
@@ -62,6 +68,7 @@ class RecordLogs:
         loggers: their settings; those that are not enabled are left out.
         clock: for the heartbeats.
         now: the time of heartbeats.
+        tokens: gets an event for every token that a status declared invalid.
         counters: counts `records.written` lines and `records.failures`.
     """
 
@@ -69,10 +76,12 @@ class RecordLogs:
         self,
         loggers: Sequence[LoggerSettings],
         *,
+        tokens: TokenEvents,
         clock: Clock,
         now: Now,
         counters: Counters,
     ) -> None:
+        self._tokens = tokens
         self._clock = clock
         self._now = now
         self._counters = counters
@@ -108,11 +117,15 @@ class RecordLogs:
             count, text = each.lines(records)
             lines[each.file] += text
             self._counters.add("records.written", count)
-        return self._first([file.append(text) for file, text in lines.items()])
+        told = [file.append(text) for file, text in lines.items()]
+        if events := [event_of(record) for record in records if _is_gone(record)]:
+            told.append(self._tokens.write(events))
+        return self._first(told)
 
     def flush(self) -> str | None:
         """See `ports.Records`; files are opened anew."""
-        return self._first([file.flush() for file in self._files.values()])
+        told = [file.flush() for file in self._files.values()]
+        return self._first([*told, self._tokens.flush()])
 
     def reopen(self) -> str | None:
         """After a rotation: lines go to whatever the paths lead to now.
@@ -120,7 +133,8 @@ class RecordLogs:
         What was kept goes first, to the old file if that takes it.  The reason of a
         failure is also reported to the diagnostics.
         """
-        reason = self._first([file.open() for file in self._files.values()])
+        told = [file.open() for file in self._files.values()]
+        reason = self._first([*told, self._tokens.reopen()])
         if reason:
             log.error(
                 "{reason}. Deliveries wait until it can be written.", reason=reason
@@ -132,7 +146,8 @@ class RecordLogs:
         for call in self._beats.values():
             call.cancel()
         self._beats.clear()
-        reason = self._first([file.close() for file in self._files.values()])
+        told = [file.close() for file in self._files.values()]
+        reason = self._first([*told, self._tokens.close()])
         if reason:
             log.error("{reason}. Records were lost.", reason=reason)
         return reason

@@ -15,6 +15,7 @@ from mcmtpush.apns.frames import (
     FrameReader,
     Malformed,
     encode_error,
+    encode_known_bad,
     encode_notification,
 )
 from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
@@ -100,7 +101,8 @@ class EncodeTests(TestCase):
 
     def test_writes_the_known_bad_frame(self) -> None:
         """Empty token and payload give the 29 bytes that must draw status 2."""
-        self.assertEqual(encode_notification(8, b"", b"", 0, 10), POISON)
+        self.assertEqual(encode_known_bad(8), POISON)
+        self.assertEqual(read(encode_known_bad(8)), [FRAME_POISON])
 
     def test_sizes_at_the_limits(self) -> None:
         """A full payload makes 2109 bytes with a usual token, 2177 with the longest."""

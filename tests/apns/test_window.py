@@ -114,6 +114,33 @@ class TableTests(TestCase):
         self.assertEqual(outcomes(self.window.answer(8, 2)), [Discarded()] * 5)
         self.assertEqual((self.window.late, self.window.refused), (1, 0))
 
+    def test_fate_of_the_presumed(self) -> None:
+        """An answer also tells what became of those presumed: proven, late or lost."""
+        for status, named, expected in (
+            (8, 6, (3, 0, 0)),
+            (8, 3, (2, 1, 0)),
+            (8, 2, (1, 1, 1)),
+            (8, 1, (0, 1, 2)),
+            (10, 6, (3, 0, 0)),
+            (10, 3, (3, 0, 0)),
+            (10, 1, (1, 0, 2)),
+            (8, 9, (0, 0, 0)),
+            (8, 0, (0, 0, 0)),
+        ):
+            window = filled(presumed=3, unsettled=5)
+            window.answer(status, named)
+            fate = (window.confirmed, window.late, window.lost)
+            self.assertEqual(fate, expected, (status, named))
+
+    def test_unknown_statuses(self) -> None:
+        """A status nobody knows is a refusal like any other."""
+        for status in (3, 6, 9, 11, 128, 200, 254, 255):
+            window = filled(presumed=3, unsettled=3)
+            self.assertEqual(
+                outcomes(window.answer(status, 5)),
+                [PROVEN, refusal(status), Discarded()],
+            )
+
     def test_not_written_yet(self) -> None:
         """An identifier of the future names nobody: nothing can be concluded."""
         self.assertEqual(outcomes(self.window.answer(8, 9)), [Undecided()] * 5)
@@ -146,6 +173,100 @@ class TableTests(TestCase):
             lambda window: window.end(),
         ):
             self.assertEqual(event(filled(presumed=3, unsettled=0)), [])
+
+
+class FlushTests(TestCase):
+    """Identifiers 1 to 3 were presumed, 4 to 8 are unsettled, 9 is the flush."""
+
+    def setUp(self) -> None:
+        self.window = filled(presumed=3, unsettled=5)
+        self.assertEqual(self.window.flush(), 9)
+
+    def fate(self) -> tuple[int, int, int, bool]:
+        window = self.window
+        return window.confirmed, window.late, window.lost, window.flushed
+
+    def test_answered(self) -> None:
+        """Whatever status names the flush: all before it is proven."""
+        for status in (0, 1, 2, 4, 5, 7, 8, 10, 128, 255):
+            self.setUp()
+            self.assertEqual(outcomes(self.window.answer(status, 9)), [PROVEN] * 5)
+            self.assertEqual(self.fate(), (3, 0, 0, True))
+            self.assertEqual((self.window.accepted, self.window.refused), (8, 0))
+
+    def test_zero(self) -> None:
+        """Identifier 0 with status 2 is the flush; with another status nobody."""
+        self.assertEqual(outcomes(self.window.answer(2, 0)), [PROVEN] * 5)
+        self.assertEqual(self.fate(), (3, 0, 0, True))
+        for status in (0, 1, 8, 10, 128, 255):
+            self.setUp()
+            self.assertEqual(outcomes(self.window.answer(status, 0)), [Undecided()] * 5)
+            self.assertEqual(self.fate(), (0, 0, 0, False))
+
+    def test_void(self) -> None:
+        """A refusal before it is settled as if there were no flush."""
+        self.assertEqual(
+            outcomes(self.window.answer(2, 5)),
+            [PROVEN, Refused(2, "Missing Device Token"), *[Discarded()] * 3],
+        )
+        self.assertEqual(self.fate(), (3, 0, 0, False))
+
+    def test_void_by_shutdown(self) -> None:
+        """A shutdown before it names the last one taken; the rest goes again."""
+        self.assertEqual(
+            outcomes(self.window.answer(10, 7)), [*[PROVEN] * 4, Discarded()]
+        )
+        self.assertFalse(self.window.flushed)
+
+    def test_void_by_a_late_one(self) -> None:
+        """A presumed one is refused after all."""
+        self.assertEqual(outcomes(self.window.answer(8, 3)), [Discarded()] * 5)
+        self.assertEqual(self.fate(), (2, 1, 0, False))
+
+    def test_behind_the_flush(self) -> None:
+        """What was never written is no flush either."""
+        self.assertEqual(outcomes(self.window.answer(2, 10)), [Undecided()] * 5)
+        self.assertFalse(self.window.flushed)
+
+    def test_nothing_behind_it(self) -> None:
+        """There is no room any more, and adding or asking twice is an error."""
+        self.assertEqual(self.window.room, 0)
+        self.assertRaises(LocalProtocolError, self.window.add, attempts(9, 1), 9.0)
+        self.assertRaises(LocalProtocolError, self.window.flush)
+        self.window.end()
+        self.assertRaises(LocalProtocolError, self.window.flush)
+
+    def test_silence_and_end(self) -> None:
+        """Both settle as ever; the flush itself is counted nowhere."""
+        settled = self.window.silence(2 * TIMEOUT)
+        self.assertEqual(outcomes(settled), [PRESUMED] * 5)
+        self.assertEqual(self.window.end(), [])
+        self.assertEqual((self.window.written, self.window.accepted), (8, 8))
+        self.setUp()
+        self.assertEqual(outcomes(self.window.end()), [Undecided()] * 5)
+
+    def test_empty_window(self) -> None:
+        """With nothing unsettled it proves what was presumed."""
+        window = filled(presumed=3, unsettled=0)
+        self.assertEqual(window.answer(2, window.flush()), [])
+        self.assertEqual((window.confirmed, window.accepted), (3, 3))
+
+    def test_comes_round(self) -> None:
+        """The flush takes 1 behind the last of 32 bits, never 0."""
+        window = filled(presumed=1, unsettled=2, first=LAST_IDENTIFIER - 2)
+        self.assertEqual(window.flush(), 1)
+        self.assertEqual(outcomes(window.answer(2, 1)), [PROVEN] * 2)
+
+    def test_unproven(self) -> None:
+        """Proof is missing for all that was written, until the one answer."""
+        window = a_window()
+        self.assertEqual(window.unproven, 0)
+        window.add(attempts(1, 3), 0.0)
+        self.assertEqual(window.unproven, 3)
+        window.silence(TIMEOUT)
+        self.assertEqual(window.unproven, 3)
+        window.answer(2, window.flush())
+        self.assertEqual(window.unproven, 0)
 
 
 class RefusalTests(TestCase):
@@ -272,6 +393,9 @@ class NaiveWindow:
     def __init__(self) -> None:
         self.history: list[int] = []  # every identifier ever written, in order
         self.unsettled: list[tuple[int, float]] = []
+        self.presumed: list[int] = []
+        self.flush: int | None = None
+        self.fate: Counter[str] = Counter()
 
     def write(self, identifiers: list[int], now: float) -> None:
         self.history += identifiers
@@ -280,10 +404,19 @@ class NaiveWindow:
     def silence(self, now: float) -> dict[int, object]:
         silent = [each for each, at in self.unsettled if at + TIMEOUT <= now]
         self.unsettled = self.unsettled[len(silent) :]
+        self.presumed += silent
         return dict.fromkeys(silent, PRESUMED)
 
     def answer(self, status: int, named: int) -> dict[int, object]:
         result: dict[int, object] = {}
+        if self.flush is not None and (status, named) == (2, 0):
+            named = self.flush
+        if self.flush is not None and named == self.flush:
+            result.update((each, PROVEN) for each, _ in self.unsettled)
+            self.unsettled = []
+            self.fate["confirmed"] += len(self.presumed)
+            return result
+        self.look_back(status, named)
         for identifier, _ in self.unsettled:
             if named not in self.history:
                 result[identifier] = Undecided()
@@ -297,6 +430,15 @@ class NaiveWindow:
                 result[identifier] = PROVEN if status == 10 else refusal(status)
         self.unsettled = []
         return result
+
+    def look_back(self, status: int, named: int) -> None:
+        """What an answer says about each of those presumed."""
+        for identifier in self.presumed if named in self.history else ():
+            before = self.history.index(identifier) - self.history.index(named)
+            if before < 0 or (before == 0 and status == 10):
+                self.fate["confirmed"] += 1
+            else:
+                self.fate["lost" if before else "late"] += 1
 
     def end(self) -> dict[int, object]:
         result: dict[int, object] = {}
@@ -326,7 +468,7 @@ class WindowMachine(RuleBasedStateMachine):
             self.settled[attempt.transaction_id] += 1
             self.kinds[type(attempt.outcome).__name__] += 1
 
-    @precondition(lambda self: not self.window.over)
+    @precondition(lambda self: self.window.room)
     @rule(count=st.integers(1, 5))
     def write(self, count: int) -> None:
         batch = attempts(self.window.next_identifier, count)
@@ -338,8 +480,14 @@ class WindowMachine(RuleBasedStateMachine):
         self.now += seconds
         self.check(self.window.silence(self.now), self.naive.silence(self.now))
 
+    @precondition(lambda self: self.window.room)
+    @rule()
+    def flush(self) -> None:
+        self.naive.flush = self.window.flush()
+        assert self.naive.flush not in {0, *self.naive.history}
+
     @precondition(lambda self: not self.window.over)
-    @rule(status=st.sampled_from([0, 1, 8, 10, 128, 255]), data=st.data())
+    @rule(status=st.sampled_from([0, 1, 2, 8, 9, 10, 128, 200, 255]), data=st.data())
     def answer(self, status: int, data: st.DataObject) -> None:
         known = self.naive.history[-12:]
         strange = [0, self.window.next_identifier, 77_777]
@@ -365,6 +513,8 @@ class WindowMachine(RuleBasedStateMachine):
             Discarded=window.discarded,
             Undecided=window.undecided,
         )
+        fate = Counter(confirmed=window.confirmed, late=window.late, lost=window.lost)
+        assert +fate == self.naive.fate, (fate, self.naive.fate)
         assert set(self.settled.values()) <= {1}
         assert len(self.settled) == window.written - len(window)
 

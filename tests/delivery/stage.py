@@ -64,18 +64,31 @@ class Waiting:
         self.entries = [an_entry(row) for row in range(1, count + 1)]
         self.resident = 10**9
         self.taken: list[int] = []  # the size of each successful take
+        self.orders: list[tuple[str, str]] = []  # what the lane asked for, and why
+        self.suspended = False
 
     @property
     def backlog(self) -> int:
-        return len(self.entries)
+        return 0 if self.suspended else len(self.entries)
 
     def take(self, limit: int) -> list[Entry]:
-        limit = min(limit, self.resident)
+        limit = 0 if self.suspended else min(limit, self.resident)
         taken, self.entries = self.entries[:limit], self.entries[limit:]
         self.resident -= len(taken)
         if taken:
             self.taken.append(len(taken))
         return taken
+
+    def delay(self, reason: str) -> None:
+        self.orders.append(("delay", reason))
+
+    def suspend(self, reason: str) -> None:
+        self.suspended = True
+        self.orders.append(("suspend", reason))
+
+    def resume(self) -> None:
+        self.suspended = False
+        self.orders.append(("resume", ""))
 
 
 class Settled:
@@ -106,6 +119,8 @@ class Wire(StringTransport):
         self.writes: list[bytes] = []
         self.reader = FrameReader()
         self.frames: list[Frame] = []
+        self.flushes: list[Frame] = []  # those that no gateway takes
+        self.answers_flushes = True
         self.protocol: Any = None
         self.producer: Any = None
         self.lost = False
@@ -120,7 +135,7 @@ class Wire(StringTransport):
         self.writes.append(data)
         for frame in self.reader.feed(data):
             assert isinstance(frame, Frame), frame
-            self.frames.append(frame)
+            (self.frames if frame.token else self.flushes).append(frame)
 
     def stopConsuming(self) -> None:
         raise NotImplementedError
@@ -134,6 +149,11 @@ class Wire(StringTransport):
         """One error packet, then the close."""
         self.say(encode_error(status, identifier))
         self.close()
+
+    def answer_flush(self) -> None:
+        """What Apple says to a frame known to be bad."""
+        [flush] = self.flushes
+        self.object_to(flush.identifier, 2)
 
     def close(self, *, cleanly: bool = True) -> None:
         if not self.lost:
@@ -150,9 +170,16 @@ class Gateways:
         self.wires: list[Wire] = []
         self.asked: list[Route] = []
         self.cancelled = 0
+        self.blamed: list[str] = []  # addresses
 
     def connect(self, route: Route) -> Any:
         return _Endpoint(self, route)
+
+    def __call__(self, route: Route) -> Any:
+        return self.connect(route)
+
+    def fail(self, address: str) -> None:
+        self.blamed.append(address)
 
     def accept(self, count: int = 1) -> list[Wire]:
         """Let so many of the attempts succeed, the oldest first."""
@@ -194,9 +221,11 @@ class _Endpoint:
 
 
 def sink(clock: Any, gateways: Gateways) -> None:
-    """Carry out closes that this side began, as a reactor does in its next turn."""
+    """Answer flushes, and carry out closes that this side began, in the next turn."""
     clock.advance(0)
     for wire in gateways.open:
         if wire.disconnecting:
             wire.close()
+        elif wire.flushes and wire.answers_flushes:
+            wire.answer_flush()
     clock.advance(0)

@@ -6,17 +6,19 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from mcmtpush.apns.frames import encode_error
+from mcmtpush.apns.frames import Frame, encode_error
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.binary import (
     ANSWER_SECONDS,
     CLOSE_SECONDS,
     MARGIN_SECONDS,
+    MATURED_SECONDS,
     STALL_LIMIT_SECONDS,
     BinaryConnection,
 )
 from mcmtpush.delivery.pace import STEP_SECONDS
+from mcmtpush.delivery.proof import Manners
 from mcmtpush.values import Accepted, Attempt, Discarded, Refused, Undecided
 from tests.delivery.stage import NOW, Wire, an_entry
 from tests.support.case import TestCase
@@ -47,6 +49,9 @@ class Listening:
     def idled(self, connection: BinaryConnection) -> None:
         self.told.append("idled")
 
+    def matured(self, connection: BinaryConnection) -> None:
+        self.told.append("matured")
+
     def ended(self, connection: BinaryConnection, reason: Any) -> None:
         self.told.append("ended")
 
@@ -55,6 +60,7 @@ class BinaryConnectionCase(TestCase):
     """A connection on a wire, response timeout 5 s, idle timeout 30 s."""
 
     def setUp(self) -> None:
+        self.manners = Manners()
         self.connect()
 
     def connect(self, start: int = 0, **changes: Any) -> None:
@@ -73,6 +79,7 @@ class BinaryConnectionCase(TestCase):
             clock=self.clock,
             now=lambda: NOW + self.clock.seconds(),
             counters=self.counters,
+            manners=self.manners,
             start=start,
         )
         self.wire = Wire()
@@ -395,12 +402,20 @@ class PressureTests(BinaryConnectionCase):
 
     def test_full_window(self) -> None:
         """The window bounds what is unsettled; silence makes room and is told."""
-        self.connection._window._max_count = 3
+        self.connect(unsettled_limit=3)
         self.attempt(1, 2, 3)
         self.assertEqual(self.connection.room, 0)
         self.clock.advance(5.0)
         self.assertEqual(self.connection.room, 3)
         self.assertEqual(self.owner.told[-1], "settled")
+
+    def test_heavy_window(self) -> None:
+        """Bytes bound it too: at the limit it takes no more."""
+        self.connect(unsettled_bytes=180)
+        self.attempt(1, 2, 3)
+        self.assertEqual(self.connection.room, 0)
+        self.clock.advance(5.0)
+        self.assertGreater(self.connection.room, 0)
 
 
 class PaceTests(BinaryConnectionCase):
@@ -460,7 +475,7 @@ class IdleTests(BinaryConnectionCase):
 
     def test_zero_is_never(self) -> None:
         """An idle timeout of 0 keeps a connection for ever."""
-        self.connect(idle_timeout_seconds=0)
+        self.connect(idle_timeout_seconds=0, flush_interval_seconds=0)
         self.attempt(1)
         self.clock.pump([5.0, 1000.0])
         self.assertNotIn("idled", self.owner.told)
@@ -468,6 +483,12 @@ class IdleTests(BinaryConnectionCase):
 
 
 class FinishTests(BinaryConnectionCase):
+    """Without flushes, which leave everything to silence."""
+
+    def setUp(self) -> None:
+        self.manners = Manners()
+        self.connect(flush_interval_seconds=0)
+
     def test_at_once(self) -> None:
         """With nothing unsettled it closes at once."""
         self.connection.finish()
@@ -513,3 +534,243 @@ class FinishTests(BinaryConnectionCase):
         self.assertFalse(self.wire.disconnected)
         self.clock.advance(CLOSE_SECONDS)
         self.assertTrue(self.wire.disconnected)
+
+
+class FlushTests(BinaryConnectionCase):
+    """A connection is asked for proof before it is closed."""
+
+    def flush_counts(self) -> list[int]:
+        names = ("flushes", "flushed", "flush_void", "flush_unanswered")
+        return [self.count(name) for name in names]
+
+    def test_proven(self) -> None:
+        """It writes a frame known to be bad; the answer proves all before it."""
+        self.attempt(1, 2)
+        self.connection.finish()
+        self.assertEqual(self.wire.flushes, [Frame(2, 3, b"", b"", 0, 10)])
+        self.assertEqual((self.connection.room, self.outcomes()), (0, []))
+        self.wire.say(encode_error(2, 3))
+        self.assertEqual(self.outcomes(), [(1, PROVEN), (2, PROVEN)])
+        self.assertTrue(self.wire.disconnecting)
+        self.assertFalse(self.connection.answered)
+        self.wire.close()
+        self.assertEqual(self.owner.told, ["connected", "settled", "ended"])
+        self.assertEqual(self.flush_counts(), [1, 1, 0, 0])
+        self.assertEqual((self.count("proven"), self.count("undecided")), (2, 0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_identifier_zero(self) -> None:
+        """A gateway that names 0 instead proves as much."""
+        self.attempt(1)
+        self.connection.finish()
+        self.wire.object_to(0, 2)
+        self.assertEqual(self.outcomes(), [(1, PROVEN)])
+        self.assertEqual(self.flush_counts(), [1, 1, 0, 0])
+
+    def test_byte_by_byte(self) -> None:
+        """The answer may come in pieces."""
+        self.attempt(1)
+        self.connection.finish()
+        for byte in encode_error(2, 2):
+            self.wire.say(bytes([byte]))
+        self.assertEqual(self.outcomes(), [(1, PROVEN)])
+
+    def test_presumed_before(self) -> None:
+        """What was presumed stays presumed in the record, and is counted as proven."""
+        self.attempt(1, 2)
+        self.clock.advance(5.0)
+        self.attempt(3)
+        self.connection.finish()
+        self.wire.answer_flush()
+        self.assertEqual(self.outcomes(), [(1, PRESUMED), (2, PRESUMED), (3, PROVEN)])
+        self.assertEqual(self.count("presumed_then_proven"), 2)
+
+    def test_nothing_to_prove(self) -> None:
+        """A connection that wrote nothing is closed without asking."""
+        self.connection.finish()
+        self.assertEqual(self.wire.flushes, [])
+        self.assertTrue(self.wire.disconnecting)
+
+    def test_everything_presumed(self) -> None:
+        """With an empty window it still asks: what was presumed is not proven."""
+        self.attempt(1)
+        self.clock.advance(5.0)
+        self.connection.finish()
+        self.assertEqual(len(self.wire.flushes), 1)
+        self.assertFalse(self.wire.disconnecting)
+        self.wire.answer_flush()
+        self.assertEqual(self.count("presumed_then_proven"), 1)
+
+    def test_off(self) -> None:
+        """An interval of 0 means never: silence decides alone."""
+        self.connect(flush_interval_seconds=0)
+        self.attempt(1)
+        self.clock.advance(100.0)
+        self.connection.finish()
+        self.assertEqual(self.wire.flushes, [])
+        self.assertTrue(self.wire.disconnecting)
+        self.assertNotIn("matured", self.owner.told)
+
+    def test_void(self) -> None:
+        """A refusal that comes first is settled as ever."""
+        self.attempt(1, 2, 3)
+        self.connection.finish()
+        self.wire.object_to(2)
+        self.assertEqual(
+            self.outcomes(),
+            [(1, PROVEN), (2, Refused(8, "Invalid Token")), (3, Discarded())],
+        )
+        self.assertTrue(self.connection.answered)
+        self.assertEqual(self.flush_counts(), [1, 0, 1, 0])
+
+    def test_silence_waits(self) -> None:
+        """While proof is awaited nothing is presumed: the answer may say more."""
+        self.attempt(1)
+        self.clock.advance(4.9)
+        self.connection.finish()
+        self.clock.advance(3.0)
+        self.assertEqual(self.outcomes(), [])
+        self.wire.answer_flush()
+        self.assertEqual(self.outcomes(), [(1, PROVEN)])
+
+    def test_unanswered(self) -> None:
+        """Without an answer silence counts after all, and the wait is bounded."""
+        self.attempt(1)
+        self.connection.finish()
+        self.clock.advance(5.0 + MARGIN_SECONDS - 0.1)
+        self.assertEqual(self.outcomes(), [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.outcomes(), [(1, PRESUMED)])
+        self.assertTrue(self.wire.disconnecting)
+        self.wire.close()
+        self.assertEqual(self.flush_counts(), [1, 0, 0, 1])
+        self.assertFalse(self.manners.answers)
+
+    def test_unanswered_and_stalled(self) -> None:
+        """A gateway that reads nothing has not been silent: undecided."""
+        self.attempt(1)
+        self.connection.pauseProducing()
+        self.clock.advance(1.5)
+        self.connection.finish()
+        self.clock.advance(5.0 + MARGIN_SECONDS)
+        self.assertTrue(self.wire.disconnected)
+        self.wire.close()
+        self.assertEqual(self.outcomes(), [(1, Undecided())])
+        self.assertEqual(self.flush_counts(), [1, 0, 0, 1])
+
+    def test_closed_instead(self) -> None:
+        """A close without a word says nothing about anybody."""
+        for said in (b"", encode_error(2, 3)[:5]):
+            self.setUp()
+            self.attempt(1, 2)
+            self.connection.finish()
+            self.wire.say(said)
+            self.wire.close()
+            self.assertEqual(self.outcomes(), [(1, Undecided()), (2, Undecided())])
+            self.assertEqual(self.flush_counts(), [1, 0, 0, 1])
+            self.assertFalse(self.manners.answers)
+
+    def test_careful(self) -> None:
+        """With a gateway that did not answer, nothing is at stake the next time."""
+        self.manners.answers = False
+        self.attempt(1)
+        self.connection.finish()
+        self.assertEqual(self.wire.flushes, [])
+        self.clock.advance(4.9)
+        self.assertEqual((self.outcomes(), self.wire.flushes), ([], []))
+        self.clock.advance(0.1)
+        self.assertEqual(self.outcomes(), [(1, PRESUMED)])
+        self.assertEqual(len(self.wire.flushes), 1)
+        self.assertFalse(self.wire.disconnecting)
+        self.wire.answer_flush()
+        self.assertTrue(self.manners.answers)
+        self.assertEqual(self.count("presumed_then_proven"), 1)
+
+    def test_careful_is_bounded_too(self) -> None:
+        """Both waits together last no longer than one."""
+        self.manners.answers = False
+        self.attempt(1)
+        self.connection.finish()
+        self.clock.pump([0.25] * int((5.0 + MARGIN_SECONDS) * 4))
+        self.assertTrue(self.wire.disconnecting)
+        self.assertEqual(self.outcomes(), [(1, PRESUMED)])
+
+    def test_not_behind_an_answer(self) -> None:
+        """Once an answer has begun nothing is written, the flush neither."""
+        self.attempt(1)
+        self.wire.say(encode_error(8, 1)[:1])
+        self.connection.finish()
+        self.assertEqual(self.wire.flushes, [])
+        self.assertEqual(len(self.wire.writes), 1)
+
+    def test_matured(self) -> None:
+        """An interval after the first write the owner is told, and told again."""
+        self.connect(flush_interval_seconds=60, idle_timeout_seconds=0)
+        self.clock.advance(100.0)
+        self.attempt(1)
+        self.clock.pump([1.0] * 30)
+        self.attempt(2)
+        self.clock.pump([1.0] * 29)
+        self.assertNotIn("matured", self.owner.told)
+        self.clock.advance(1.0)
+        self.assertEqual(self.owner.told.count("matured"), 1)
+        self.assertGreater(self.connection.room, 0)
+        self.clock.advance(MATURED_SECONDS)
+        self.assertEqual(self.owner.told.count("matured"), 2)
+        self.connection.finish()
+        self.clock.advance(MATURED_SECONDS)
+        self.assertEqual(self.owner.told.count("matured"), 2)
+
+    def test_not_matured_while_paused(self) -> None:
+        """What cannot be written to is not flushed either."""
+        self.connect(flush_interval_seconds=3)
+        self.attempt(1)
+        self.connection.pauseProducing()
+        self.clock.pump([0.5] * 20)
+        self.assertNotIn("matured", self.owner.told)
+        self.connection.resumeProducing()
+        self.clock.advance(MATURED_SECONDS)
+        self.assertIn("matured", self.owner.told)
+
+    def test_counts_are_conserved(self) -> None:
+        """Flushes are no notifications: what was written is what became of it."""
+        for event in (
+            lambda: self.wire.say(encode_error(2, 6)),
+            lambda: self.wire.say(encode_error(2, 0)),
+            lambda: self.wire.say(encode_error(8, 3)),
+            lambda: self.wire.say(encode_error(10, 6)),
+            lambda: self.wire.say(encode_error(8, 1)),
+            lambda: self.wire.say(encode_error(8, 7)),
+            lambda: self.wire.say(b"?"),
+            lambda: self.clock.advance(9.0),
+            lambda: None,
+        ):
+            self.setUp()
+            self.attempt(1, 2)
+            self.clock.advance(5.0)
+            self.attempt(3, 4, 5)
+            self.connection.finish()
+            event()
+            self.wire.close()
+            names = ("presumed", "proven", "refused", "discarded", "undecided")
+            self.assertEqual(
+                (self.count("written"), sum(map(self.count, names))), (5, 5)
+            )
+            flushes, *ends = self.flush_counts()
+            self.assertEqual((flushes, sum(ends)), (1, 1))
+
+
+class StopWritingTests(BinaryConnectionCase):
+    def test_first_byte(self) -> None:
+        """From the first byte on, what the transport still holds stays there."""
+        stopped: list[int] = []
+        wire: Any = self.wire
+        wire.stopWriting = lambda: stopped.append(1)
+        self.attempt(1)
+        packet = encode_error(8, 1)
+        self.assertEqual(stopped, [])
+        self.wire.say(packet[:1])
+        self.wire.say(packet[1:3])
+        self.assertEqual(stopped, [1])
+        self.wire.say(packet[3:])
+        self.assertEqual(self.outcomes(), [(1, Refused(8, "Invalid Token"))])

@@ -23,16 +23,27 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import ConnectionCompleter
 
 from mcmtpush.apns.frames import encode_error
-from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.config.views import (
+    DeliverySettings,
+    GuardSettings,
+    LimitSettings,
+    Route,
+    ThrottleSettings,
+    TlsClientSettings,
+)
 from mcmtpush.counters import Counters
+from mcmtpush.delivery.expiry import Expiries
+from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.pool import (
     BATCH_LIMIT,
     CONNECTING_LIMIT,
+    KEPT_SECONDS,
+    QUIET_SECONDS,
     SMALLEST_SHARE,
     TURN_LIMIT,
     Pool,
@@ -45,6 +56,8 @@ from mcmtpush.simulator.certificates import (
 )
 from mcmtpush.simulator.journal import Journal
 from mcmtpush.simulator.script import read_script
+from mcmtpush.simulator.verdict import Verdict
+from mcmtpush.throttle import Buckets
 from mcmtpush.values import Accepted, Discarded, Refused, Undecided
 from tests.delivery.stage import (
     NOW,
@@ -55,10 +68,15 @@ from tests.delivery.stage import (
     Settled,
     Turns,
     Waiting,
+    Wire,
     an_entry,
     sink,
 )
 from tests.support.case import TestCase, readable
+
+
+BAD = Refused(8, "Invalid Token")
+OFF = GuardSettings(first=0, window=0)
 
 
 class PoolCase(TestCase):
@@ -71,7 +89,14 @@ class PoolCase(TestCase):
         self.counters = Counters()
         self.make(100)
 
-    def make(self, count: int, **changes: Any) -> None:
+    def make(
+        self,
+        count: int,
+        *,
+        limits: Limits | None = None,
+        buckets: Buckets | None = None,
+        **changes: Any,
+    ) -> None:
         options = {
             "routes": (ROUTE,),
             "max_outbound_connections": 1,
@@ -82,12 +107,14 @@ class PoolCase(TestCase):
         self.pool = Pool(
             self.queue,
             settings=DeliverySettings(**options),
-            connect=self.gateways.connect,
+            connect=self.gateways,
             disposition=self.settled,
             clock=self.clock,
             now=lambda: NOW,
             dice=Always(),
             counters=self.counters,
+            limits=limits or Limits(1000),
+            buckets=buckets or Buckets(),
         )
 
     def work(self) -> None:
@@ -293,7 +320,7 @@ class OpeningTests(PoolCase):
         self.turns()
         self.clock.advance(5.0)
         self.clock.advance(25.0)
-        self.assertTrue(wire.disconnecting)
+        self.assertEqual(len(wire.flushes), 1)
         self.queue.entries = [an_entry(101)]
         self.work()
         self.assertEqual(self.gateways.pending, [])
@@ -318,7 +345,7 @@ class AnswerTests(PoolCase):
 
     def test_refusals_make_no_storm(self) -> None:
         """A list of bad tokens does not become a connection every millisecond."""
-        self.make(40, max_outbound_connections=8)
+        self.make(40, max_outbound_connections=8, guard=OFF)
         self.work()
         for _ in range(1000):
             for wire in self.gateways.accept(len(self.gateways.pending)):
@@ -339,7 +366,7 @@ class FailureTests(PoolCase):
         def observe(event: Any) -> None:
             if event.get("log_namespace") == "mcmtpush.delivery.pool":
                 level = event["log_level"].name
-                if level != "debug":
+                if level != "debug" and "route" in event:
                     self.events.append(f"{level}: {event['route']}")
 
         publisher: Any = globalLogPublisher
@@ -406,6 +433,341 @@ class FailureTests(PoolCase):
         self.assertEqual(self.events, ["warn: no route"])
 
 
+class RateTests(PoolCase):
+    """Throttles: shared by reference, never exceeded, never slept through."""
+
+    def rate(self, count: int, seconds: float = 1.0) -> ThrottleSettings:
+        return ThrottleSettings(count, seconds)
+
+    def test_messages(self) -> None:
+        """So many go at once, the next ones when the interval is over, unasked."""
+        self.make(100, message_throttle=self.rate(30))
+        self.work()
+        self.gateways.accept()
+        self.turns()
+        self.assertEqual(self.frames(), [30])
+        self.clock.advance(0.9)
+        self.turns()
+        self.assertEqual(self.frames(), [30])
+        for expected in (60, 90, 100):
+            self.clock.advance(1.01)
+            self.turns()
+            self.assertEqual(self.frames(), [expected])
+
+    def test_what_is_not_used_is_not_lost(self) -> None:
+        """What the rate allowed and the queue did not have is allowed again."""
+        self.make(10, message_throttle=self.rate(30, 60))
+        self.work()
+        self.gateways.accept()
+        self.turns()
+        self.queue.entries = [an_entry(row) for row in range(11, 41)]
+        self.work()
+        self.turns()
+        self.assertEqual(self.frames(), [30])
+
+    def test_shared(self) -> None:
+        """Two lanes with the same rate have it together."""
+        rate = self.rate(30)
+        buckets = Buckets()
+        self.make(100, buckets=buckets, message_throttle=rate)
+        self.work()
+        first = self.pool
+        self.make(100, buckets=buckets, message_throttle=rate)
+        self.work()
+        self.gateways.accept(2)
+        self.turns()
+        self.assertEqual(sum(self.frames()), 30)
+        self.clock.advance(1.01)
+        self.turns()
+        self.assertEqual(sum(self.frames()), 60)
+        self.assertIsNot(first, self.pool)
+
+    def test_no_more_connections_than_help(self) -> None:
+        """A lane that may not send opens no further connections."""
+        rate = self.rate(10, 60)
+        self.make(1000, message_throttle=rate, max_outbound_connections=8)
+        self.work()
+        self.gateways.accept()
+        self.turns()
+        while self.gateways.pending:
+            self.gateways.accept()
+            self.turns()
+        self.assertEqual(sum(self.frames()), 10)
+        self.assertLessEqual(len(self.gateways.asked), CONNECTING_LIMIT)
+
+    def test_connections(self) -> None:
+        """Connections are opened no faster than allowed, and none is forgotten."""
+        self.make(
+            100_000, connection_throttle=self.rate(2, 10), max_outbound_connections=5
+        )
+        self.queue.resident = 0
+        self.work()
+        self.assertEqual(len(self.gateways.asked), 2)
+        for expected in (4, 5):
+            self.queue.resident = 1
+            self.gateways.accept(len(self.gateways.pending))
+            self.turns()
+            self.clock.advance(9.9)
+            self.assertLess(len(self.gateways.asked), expected)
+            self.queue.resident = 1
+            self.pool.work()
+            self.clock.advance(0.2)
+            self.assertEqual(len(self.gateways.asked), expected)
+
+    def test_drains(self) -> None:
+        """A lane that waits for its rate leaves no timer behind."""
+        self.make(100, message_throttle=self.rate(30, 60))
+        self.work()
+        self.gateways.accept()
+        self.turns()
+        done = self.pool.drain()
+        sink(self.clock, self.gateways)
+        sink(self.clock, self.gateways)
+        self.successResultOf(done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class LimitTests(PoolCase):
+    """Connections that lanes have together."""
+
+    def make_two(self, limits: Limits, **changes: Any) -> tuple[Pool, Pool]:
+        self.make(10_000, limits=limits, max_outbound_connections=8, **changes)
+        self.queue.resident = 0
+        one = self.pool
+        self.make(10_000, limits=limits, max_outbound_connections=8, **changes)
+        self.queue.resident = 0
+        return one, self.pool
+
+    def fill(self) -> None:
+        for _ in range(5):
+            self.gateways.accept(len(self.gateways.pending))
+            self.turns()
+
+    def test_together(self) -> None:
+        """All lanes together never have more than the process may."""
+        limits = Limits(3)
+        one, two = self.make_two(limits)
+        for _ in range(10):
+            for pool in (one, two):
+                pool.work()
+            self.fill()
+            self.assertLessEqual(one.connections + two.connections, 3)
+            self.assertEqual(len(self.gateways.open), limits.used)
+            sink(self.clock, self.gateways)
+            for pool in (one, two):
+                self.assertGreater(pool.connections, 0)
+        self.assertGreater(self.counters.get("delivery.limited"), 0)
+
+    def test_given_up_for_who_has_none(self) -> None:
+        """A lane that has all gives one up, and does not take it back."""
+        one, two = self.make_two(Limits(3))
+        one.work()
+        self.clock.advance(0)
+        self.fill()
+        two.work()
+        self.clock.advance(0)
+        sink(self.clock, self.gateways)
+        self.turns()
+        self.assertEqual((one.connections, two.connections), (2, 1))
+        self.assertEqual(self.counters.get("delivery.yielded"), 1)
+
+    def test_told_when_there_is_room(self) -> None:
+        """A lane that was turned away opens one as soon as another is gone."""
+        limits = LimitSettings(1)
+        one, two = self.make_two(Limits(9), scope_limit=limits)
+        one.work()
+        self.clock.advance(0)
+        [wire] = self.gateways.accept()
+        two.work()
+        self.clock.advance(0)
+        self.assertEqual(two.connections, 0)
+        one.drain()
+        sink(self.clock, self.gateways)
+        self.turns()
+        self.assertTrue(wire.lost)
+        self.assertEqual((one.connections, two.connections), (0, 1))
+
+    def test_a_failure_gives_back(self) -> None:
+        """What was never connected does not count; the other lane has its turn."""
+        one, two = self.make_two(Limits(1))
+        one.work()
+        two.work()
+        self.clock.advance(0)
+        self.gateways.refuse(ConnectError())
+        self.turns()
+        self.assertEqual((one.connections, two.connections), (0, 1))
+
+
+class GuardTests(PoolCase):
+    """A lane that hears nothing but "invalid token"."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: list[str] = []
+        self.ended: list[Any] = []
+
+        def observe(event: Any) -> None:
+            if event.get("log_namespace") == "mcmtpush.delivery.pool":
+                self.told.append(f"{event['log_level'].name}: {formatEvent(event)}")
+
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(observe)
+        self.addCleanup(publisher.removeObserver, observe)
+
+    def refuse(self, times: int) -> None:
+        """Let the gateway refuse the first of each connection; the rest comes again."""
+        for _ in range(times):
+            self.put_back()
+            for _ in range(30):
+                self.work()
+                if self.gateways.pending:
+                    break
+                self.clock.advance(0.1)
+            [wire] = self.gateways.accept()
+            self.turns()
+            wire.object_to(1)
+
+    def put_back(self) -> None:
+        """What disposition does with those that are discarded."""
+        fresh, self.settled.batches = self.settled.attempts, []
+        again = [one for one in fresh if one.outcome == Discarded()]
+        self.ended += [one for one in fresh if one not in again]
+        entries = [*self.queue.entries, *(an_entry(one.entry.row) for one in again)]
+        self.queue.entries = sorted(entries, key=lambda entry: entry.row)
+
+    def test_suspends(self) -> None:
+        """After the first 20 answers: nothing failed, nothing lost, nothing written."""
+        self.refuse(19)
+        self.assertEqual((self.pool.suspended, self.pool.kept), ("", 19))
+        self.refuse(1)
+        self.put_back()
+        self.assertEqual((self.ended, self.pool.kept), ([], 0))
+        self.assertEqual(len(self.queue.entries), 100)
+        self.assertTrue(self.pool.suspended)
+        self.assertEqual(self.queue.orders, [("suspend", self.pool.suspended)])
+        self.assertEqual(self.counters.get("delivery.guard_trips"), 1)
+        asked = len(self.gateways.asked)
+        for _ in range(100):
+            self.work()
+            self.clock.advance(1.0)
+        self.assertEqual((len(self.gateways.asked), self.gateways.open), (asked, []))
+
+    def test_says_so(self) -> None:
+        """Loudly, with the domain and what to look at."""
+        self.make(100, tls=TlsClientSettings(certificate="/etc/app.pem"))
+        self.refuse(20)
+        [text] = [text for text in self.told if "SUSPENDED" in text]
+        self.assertTrue(text.startswith("critical: apn_example.com (binding default)"))
+        for word in ("environment", "/etc/app.pem", "gateway.example", "topic"):
+            self.assertIn(word, text)
+
+    def test_resumes(self) -> None:
+        """An operator's order: everything is tried again, and counted anew."""
+        self.refuse(20)
+        self.put_back()
+        self.assertTrue(self.pool.resume())
+        self.assertFalse(self.pool.resume())
+        self.assertEqual(self.pool.suspended, "")
+        self.refuse(19)
+        self.assertEqual(self.pool.suspended, "")
+        self.put_back()
+        self.clock.advance(1.0)
+        self.turns()
+        self.gateways.accept()
+        self.clock.pump([0.25] * 30)
+        self.put_back()
+        refused = [one for one in self.ended if isinstance(one.outcome, Refused)]
+        self.assertEqual((len(self.ended), len(refused)), (100, 19))
+
+    def test_closes_gently(self) -> None:
+        """Other connections get their answers before they are closed."""
+        self.make(200, max_outbound_connections=2, guard=GuardSettings(first=1))
+        self.work()
+        bad, good = self.gateways.accept(2)
+        self.turns()
+        bad.object_to(1)
+        self.assertFalse(good.lost)
+        good.answer_flush()
+        self.put_back()
+        self.assertEqual({one.outcome for one in self.ended}, {Accepted("proven")})
+        self.assertEqual(len(self.ended), 100)
+
+    def test_few_bad_tokens(self) -> None:
+        """A handful and nothing else: believed once the lane is quiet."""
+        self.make(1)
+        self.refuse(1)
+        self.assertEqual(self.settled.attempts, [])
+        self.clock.advance(QUIET_SECONDS)
+        self.assertEqual(self.settled.outcomes(), [(1, Refused(8, "Invalid Token"))])
+        self.assertEqual((self.pool.kept, self.pool.suspended), (0, ""))
+
+    def test_kept_no_longer_than_a_minute(self) -> None:
+        """However busy the lane, and whoever does not answer."""
+        self.refuse(3)
+        for _ in range(int(KEPT_SECONDS / QUIET_SECONDS) + 1):
+            self.clock.advance(QUIET_SECONDS)
+        rows = [row for row, out in self.settled.outcomes() if out == BAD]
+        self.assertEqual(rows, [1, 2, 3])
+
+    def test_drains(self) -> None:
+        """What was kept goes back into the queue: the next start will see."""
+        self.refuse(3)
+        self.put_back()
+        done = self.pool.drain()
+        self.turns()
+        self.successResultOf(done)
+        self.assertEqual(
+            self.settled.outcomes(), [(row, Discarded()) for row in (1, 2, 3)]
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_off(self) -> None:
+        """Without thresholds every answer counts at once."""
+        self.make(100, guard=OFF)
+        self.refuse(25)
+        self.put_back()
+        self.assertEqual((len(self.ended), self.pool.suspended), (25, ""))
+
+
+class DelayTests(PoolCase):
+    """Routes that fail, all of them, again and again."""
+
+    def fail(self, times: int) -> None:
+        for _ in range(times):
+            self.work()
+            self.gateways.refuse(ConnectError())
+            self.clock.advance(60)
+
+    def test_delays(self) -> None:
+        """After so many failures on each route the queue is put off, uncharged."""
+        self.make(100, routes=(ROUTE, OTHER), mx_failures_to_delay=3)
+        self.fail(5)
+        self.assertEqual(self.queue.orders, [])
+        self.fail(1)
+        [(order, reason)] = self.queue.orders
+        self.assertEqual(order, "delay")
+        self.assertIn("each route failed 3 times in a row", reason)
+        self.assertIn("other.example:2195", reason)
+        self.assertEqual(self.settled.attempts, [])
+        self.fail(6)
+        self.assertEqual(self.counters.get("delivery.delays"), 2)
+
+    def test_never(self) -> None:
+        """0 is never."""
+        self.make(100, mx_failures_to_delay=0)
+        self.fail(60)
+        self.assertEqual(self.queue.orders, [])
+
+    def test_blames_the_address(self) -> None:
+        """The address of a connection that was dropped without a word rests."""
+        self.work()
+        self.gateways.refuse(ConnectError())
+        self.clock.advance(1.0)
+        self.turns()
+        self.gateways.accept()[0].close()
+        self.assertEqual(self.gateways.blamed, ["192.0.2.1"])
+
+
 class DrainTests(PoolCase):
     def drain(self) -> Deferred[None]:
         return self.pool.drain()
@@ -423,11 +785,13 @@ class DrainTests(PoolCase):
         done = self.drain()
         self.work()
         self.assertEqual(self.queue.backlog, 1)
-        self.clock.advance(4.9)
         self.assertNoResult(done)
-        self.assertFalse(wire.disconnecting)
-        self.clock.advance(0.1)
-        self.assertEqual(len(self.settled.attempts), 100)
+        self.assertEqual((len(wire.flushes), self.settled.attempts), (1, []))
+        wire.say(encode_error(2, 101))
+        self.assertEqual(
+            self.settled.outcomes(),
+            [(row, Accepted("proven")) for row in range(1, 101)],
+        )
         self.assertNoResult(done)
         sink(self.clock, self.gateways)
         self.successResultOf(done)
@@ -475,11 +839,225 @@ class DrainTests(PoolCase):
         self.assertEqual(outcomes, {Undecided()})
 
 
+class ReliefTests(PoolCase):
+    """Make before break: proof is due ten seconds after the first write."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.make(100, max_outbound_connections=4)
+
+    def make(self, count: int, **changes: Any) -> None:
+        super().make(
+            count,
+            **{
+                "flush_interval_seconds": 10,
+                "idle_timeout_seconds": 0,
+                "connection_aggressiveness": 0.001,
+                **changes,
+            },
+        )
+
+    def begin(self) -> Wire:
+        """One connection that carried all there was, which is presumed accepted."""
+        self.work()
+        [wire] = self.gateways.accept()
+        self.turns()
+        self.clock.advance(5.0)
+        self.settled.batches.clear()
+        return wire
+
+    def more(self, *rows: int) -> None:
+        self.queue.entries = [an_entry(row) for row in rows]
+        self.work()
+        self.turns()
+
+    def test_make_before_break(self) -> None:
+        """The old one carries on until the new one is ready; then it is flushed."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        self.assertEqual((len(self.gateways.pending), old.flushes), (1, []))
+        self.more(101, 102)
+        self.assertEqual(len(old.frames), 102)
+        [new] = self.gateways.accept()
+        self.assertEqual([flush.identifier for flush in old.flushes], [103])
+        self.more(103)
+        self.assertEqual((len(old.frames), len(new.frames)), (102, 1))
+        self.assertEqual(self.settled.attempts, [])
+        old.answer_flush()
+        proven = [(row, Accepted("proven")) for row in (101, 102)]
+        self.assertEqual(self.settled.outcomes(), proven)
+        self.clock.advance(5.0)
+        self.assertEqual(
+            self.settled.outcomes(), [*proven, (103, Accepted("presumed"))]
+        )
+        self.assertEqual(self.counters.get("delivery.presumed_then_proven"), 100)
+        self.assertEqual(self.pool.connections, 1)
+
+    def test_over_and_over(self) -> None:
+        """Each connection is flushed an interval after it first wrote, none before."""
+        wire = self.begin()
+        for row in range(101, 104):
+            self.clock.advance(5.0)
+            [successor] = self.gateways.accept()
+            wire.answer_flush()
+            wire = successor
+            self.more(row)
+            self.clock.advance(5.0)
+            self.assertEqual(self.gateways.pending, [])
+        self.assertEqual(self.counters.get("delivery.flushed"), 3)
+        self.assertEqual(len(self.settled.attempts), 3)
+
+    def test_nothing_written(self) -> None:
+        """A connection that wrote nothing is not replaced."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        self.gateways.accept()
+        old.answer_flush()
+        self.clock.pump([1.0] * 60)
+        self.assertEqual((len(self.gateways.asked), self.pool.connections), (2, 1))
+
+    def test_at_the_limit(self) -> None:
+        """Where no other connection is allowed the old one goes first."""
+        self.make(100, max_outbound_connections=1)
+        old = self.begin()
+        self.clock.advance(5.0)
+        self.assertEqual((len(old.flushes), self.gateways.pending), (1, []))
+        self.more(101)
+        self.assertEqual(self.gateways.pending, [])
+        old.answer_flush()
+        self.turns()
+        [new] = self.gateways.accept()
+        self.turns()
+        self.assertEqual((len(old.frames), len(new.frames)), (100, 1))
+
+    def test_one_at_a_time_at_the_limit(self) -> None:
+        """Few connections are never all flushed at once."""
+        self.make(300, max_outbound_connections=3, connection_aggressiveness=1.0)
+        self.work()
+        wires = self.gateways.accept(3)
+        self.turns()
+        self.clock.advance(5.0)
+        self.clock.advance(5.0)
+        self.assertEqual(sum(len(wire.flushes) for wire in wires), 1)
+        for flushed in (2, 3):
+            sink(self.clock, self.gateways)
+            self.more(*range(1000))
+            self.gateways.accept()
+            self.clock.advance(1.0)
+            self.assertEqual(sum(len(wire.flushes) for wire in wires), flushed)
+
+    def test_no_replacement(self) -> None:
+        """While none can be had the old one stays in use."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        self.gateways.refuse(ConnectError())
+        self.more(101)
+        self.assertEqual((len(old.frames), old.flushes), (101, []))
+        self.clock.advance(1.0)
+        self.clock.advance(1.0)
+        self.assertEqual(len(self.gateways.pending), 1)
+        self.gateways.accept()
+        self.assertEqual(len(old.flushes), 1)
+
+    def test_answer_of_an_old_connection(self) -> None:
+        """A refusal on the old one concerns nothing of the new one."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        self.more(101, 102)
+        [new] = self.gateways.accept()
+        self.more(103, 104)
+        self.assertEqual([frame.identifier for frame in new.frames], [1, 2])
+        old.say(encode_error(8, 101)[:4])
+        new.object_to(1)
+        old.say(encode_error(8, 101)[4:])
+        old.close()
+        refused = Refused(8, "Invalid Token")
+        self.assertEqual(
+            self.settled.outcomes(),
+            [(103, refused), (104, Discarded()), (101, refused), (102, Discarded())],
+        )
+        self.assertEqual(self.counters.get("delivery.flush_void"), 1)
+
+    def test_old_one_ends_meanwhile(self) -> None:
+        """When the old one is answered first, the new one simply carries on."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        old.object_to(100)
+        [new] = self.gateways.accept()
+        self.more(101)
+        self.assertEqual((len(new.frames), self.pool.connections), (1, 1))
+
+    def test_few_at_a_time(self) -> None:
+        """Many that are due together are replaced a few at a time."""
+        self.make(1000, max_outbound_connections=64, connection_aggressiveness=1.0)
+        self.queue.resident = 0
+        self.work()
+        while self.pool.connections < 20:
+            self.gateways.accept(len(self.gateways.pending))
+            self.queue.resident = 1
+            self.work()
+        while self.gateways.pending:
+            self.gateways.accept()
+        self.queue.resident = 1000
+        self.work()
+        self.turns(40)
+        most = 0
+        for _ in range(60):
+            self.clock.advance(0.5)
+            most = max(most, len(self.gateways.pending))
+            self.gateways.accept(len(self.gateways.pending))
+            sink(self.clock, self.gateways)
+        self.assertEqual(most, CONNECTING_LIMIT)
+        count = self.counters.get
+        self.assertGreaterEqual(count("delivery.flushed"), 20)
+        self.assertEqual(count("delivery.flushes"), count("delivery.flushed"))
+
+    def test_drain_meanwhile(self) -> None:
+        """A drain stops the new one and flushes the old one."""
+        old = self.begin()
+        self.clock.advance(5.0)
+        done = self.pool.drain()
+        self.assertEqual((self.gateways.pending, len(old.flushes)), ([], 1))
+        sink(self.clock, self.gateways)
+        self.successResultOf(done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 class SimulatorTests(TestCase):
     """A pool, TLS and the simulator, with nothing between them but memory."""
 
     def deliver(self, count: int, **script: Any) -> None:
         """Deliver so many; everything that is put back is delivered again."""
+        self.begin(script)
+        self.queue.entries = [an_entry(row, f"{row:064x}") for row in range(count)]
+        self.pool.work()
+        for _ in range(400):
+            self.step(0.1)
+            if len(self.outcomes) == count:
+                return
+        self.fail(f"only {len(self.outcomes)} of {count} were settled")
+
+    def flow(self, seconds: int, **script: Any) -> None:
+        """Thirty messages a second, connections flushed every other second; drain."""
+        self.begin(script, flush_interval_seconds=2)
+        count = 30 * seconds
+        for row in range(count):
+            self.queue.entries.append(an_entry(row, f"{row:064x}"))
+            if row % 3 == 2:
+                self.pool.work()
+                self.step(0.1)
+        for _ in range(200):
+            if len(self.outcomes) == count:
+                break
+            self.step(0.1)
+        done = self.pool.drain()
+        for _ in range(8):
+            self.step(0.1)
+        self.successResultOf(done)
+        self.assertEqual(len(self.outcomes), count)
+
+    def begin(self, script: dict[str, Any], **changes: Any) -> None:
+        """A pool and the simulator, with nothing to do yet."""
         folder = Path(self.mktemp()).resolve()
         paths = make_development_certificates(str(folder), time.time)
         self.reactor = MemoryReactorClock()
@@ -505,29 +1083,25 @@ class SimulatorTests(TestCase):
             ),
             max_outbound_connections=3,
             response_timeout_seconds=2.0,
+            **changes,
         )
         self.queue = Waiting()
-        self.queue.entries = [an_entry(row, f"{row:064x}") for row in range(count)]
         self.settled = Settled()
         self.outcomes: dict[int, object] = {}
         self.counters = Counters()
         self.pool = Pool(
             self.queue,
             settings=settings,
-            connect=connector(self.reactor, settings),
+            connect=connector(self.reactor, settings, Always(), Expiries(lambda: NOW)),
             disposition=self.settled,
             clock=self.reactor,
             now=lambda: NOW,
             dice=Always(),
             counters=self.counters,
+            limits=Limits(1000),
+            buckets=Buckets(),
         )
         self.pumps: list[Any] = []
-        self.pool.work()
-        for _ in range(400):
-            self.step(0.1)
-            if len(self.outcomes) == count:
-                return
-        self.fail(f"only {len(self.outcomes)} of {count} were settled")
 
     def step(self, seconds: float) -> None:
         """Let time pass, connections come about and bytes flow."""
@@ -563,6 +1137,55 @@ class SimulatorTests(TestCase):
         self.step(0.1)
         self.successResultOf(done)
 
+    def flushes(self) -> int:
+        """How many frames known to be bad the simulator refused."""
+        lines = [line for line in self.journal.lines if not line.token]
+        self.assertEqual({line.status for line in lines}, {2})
+        self.assertEqual({line.verdict for line in lines}, {"refused"})
+        self.assertEqual({line.payload for line in lines}, {""})
+        return len(lines)
+
+    def test_flushes(self) -> None:
+        """However often it is flushed, every message arrives once and is proven."""
+        for zero in (False, True):
+            self.flow(10, zero_for_empty_token=zero)
+            self.assertEqual(self.taken(), dict.fromkeys(range(300), 1))
+            count = self.counters.get
+            self.assertGreater(self.flushes(), 3)
+            self.assertEqual(count("delivery.flushes"), self.flushes())
+            self.assertEqual(count("delivery.flushed"), self.flushes())
+            self.assertEqual(
+                count("delivery.proven") + count("delivery.presumed_then_proven"), 300
+            )
+            self.assertEqual(count("delivery.written"), 300)
+            # The bad frame is the last one a connection is given.
+            self.assertEqual(count("delivery.late"), 0)
+            self.assertEqual(self.journal.counts[Verdict.DISCARDED], 0)
+
+    def test_flushes_among_refusals(self) -> None:
+        """Refusals and shutdowns that come first make flushes void and lose nothing."""
+        refuse = {"do": "refuse", "status": 8, "every": 41}
+        self.flow(
+            10,
+            rules=[
+                {**refuse, "counting": "server", "delay": 1.0},
+                {"do": "shutdown", "after": 20, "delay": 0.3, "times": 3},
+            ],
+        )
+        refused = {
+            row
+            for row, outcome in self.outcomes.items()
+            if isinstance(outcome, Refused)
+        }
+        self.assertGreater(len(refused), 2)
+        self.assertEqual(self.taken(), dict.fromkeys(set(range(300)) - refused, 1))
+        count = self.counters.get
+        self.assertGreater(count("delivery.flush_void"), 0)
+        ends = ("flushed", "flush_void", "flush_unanswered")
+        self.assertEqual(
+            count("delivery.flushes"), sum(count(f"delivery.{end}") for end in ends)
+        )
+
     def test_refusals(self) -> None:
         """Exactly the refused ones are refused; all others arrive once."""
         self.deliver(600, rules=[{"do": "refuse", "status": 8, "every": 50}])
@@ -576,6 +1199,16 @@ class SimulatorTests(TestCase):
         lines = self.journal.lines
         objected = {int(x.token, 16) for x in lines if x.verdict == "refused"}
         self.assertEqual(objected, refused)
+
+    def test_wrong_environment(self) -> None:
+        """A gateway that knows no token: the lane stops, and nothing has failed."""
+        with self.assertRaises(self.failureException):
+            self.deliver(200, rules=[{"do": "refuse", "status": 8, "every": 1}])
+        self.assertTrue(self.pool.suspended)
+        self.assertEqual((self.outcomes, self.pool.connections), ({}, 0))
+        waiting = [entry.row for entry in self.queue.entries]
+        self.assertEqual(sorted(waiting), list(range(200)))
+        self.assertLess(self.counters.get("delivery.answers"), 30)
 
     def test_late_and_cut_answers(self) -> None:
         """Answers that come late, in pieces, behind many more frames, settle alike."""
@@ -613,6 +1246,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.gateways = Gateways()
         self.settled = Settled()
         self.counters = Counters()
+        self.limits = Limits(1000)
         self.queue = Waiting()
         self.rows = 0
         self.ended: Counter[int] = Counter()
@@ -622,15 +1256,22 @@ class PoolMachine(RuleBasedStateMachine):
                 routes=(ROUTE, OTHER),
                 max_outbound_connections=self.LIMIT,
                 max_deliveries_per_connection=300,
+                flush_interval_seconds=9,
                 idle_timeout_seconds=7,
                 connect_timeout_seconds=20,
+                guard=GuardSettings(first=4, window=10, share=0.8),
+                message_throttle=ThrottleSettings(100, 1.0),
+                connection_throttle=ThrottleSettings(5, 2.0),
+                scope_limit=LimitSettings(self.LIMIT - 1),
             ),
-            connect=self.gateways.connect,
+            connect=self.gateways,
             disposition=self.settled,
             clock=self.clock,
             now=lambda: NOW,
             dice=random.Random(seed),
             counters=self.counters,
+            limits=self.limits,
+            buckets=Buckets(),
         )
 
     def dispose(self) -> None:
@@ -672,7 +1313,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.clock.advance(0)
 
     @precondition(lambda self: self.gateways.open)
-    @rule(data=st.data(), status=st.sampled_from([0, 1, 8, 10, 128]))
+    @rule(data=st.data(), status=st.sampled_from([0, 1, 2, 8, 10, 128, 200]))
     def answer(self, data: st.DataObject, status: int) -> None:
         wire = data.draw(st.sampled_from(self.gateways.open))
         named = data.draw(st.integers(0, len(wire.frames) + 1))
@@ -681,6 +1322,18 @@ class PoolMachine(RuleBasedStateMachine):
             wire.say(encode_error(status, named)[:cut])
         wire.close()
         self.clock.advance(0)
+
+    @precondition(lambda self: self.gateways.open)
+    @rule(data=st.data(), answers=st.booleans())
+    def turn_mute(self, data: st.DataObject, answers: bool) -> None:
+        wire = data.draw(st.sampled_from(self.gateways.open))
+        wire.answers_flushes = answers
+
+    @precondition(lambda self: self.pool.suspended)
+    @rule()
+    def resume(self) -> None:
+        assert self.pool.resume()
+        assert not self.queue.suspended
 
     @precondition(lambda self: self.gateways.open)
     @rule(data=st.data(), cleanly=st.booleans())
@@ -702,6 +1355,9 @@ class PoolMachine(RuleBasedStateMachine):
         self.dispose()
         assert self.pool.connections <= self.LIMIT
         assert len(self.gateways.open) <= self.LIMIT
+        assert self.pool.connections <= self.limits.used <= self.LIMIT - 1
+        assert self.queue.suspended == bool(self.pool.suspended)
+        assert self.pool.kept < 4
         assert set(self.ended.values()) <= {1}
         waiting = [entry.row for entry in self.queue.entries]
         assert len(waiting) == len(set(waiting))
@@ -710,7 +1366,15 @@ class PoolMachine(RuleBasedStateMachine):
         settled = sum(count(f"delivery.{name}") for name in names)
         in_flight = count("delivery.written") - settled
         assert in_flight >= 0
-        assert len(self.ended) + len(waiting) + in_flight == self.rows
+        ends = ("flushed", "flush_void", "flush_unanswered")
+        asked = count("delivery.flushes") - sum(
+            count(f"delivery.{end}") for end in ends
+        )
+        assert asked == sum(
+            bool(wire.flushes) and not wire.lost for wire in self.gateways.wires
+        ), asked
+        known = len(self.ended) + len(waiting) + in_flight + self.pool.kept
+        assert known == self.rows
 
     def teardown(self) -> None:
         """In the end a working gateway takes all that is left."""
@@ -720,6 +1384,7 @@ class PoolMachine(RuleBasedStateMachine):
             wire.close()
         for _ in range(200):
             self.dispose()
+            self.pool.resume()
             self.pool.work()
             self.clock.advance(0)
             while self.gateways.pending:
@@ -734,6 +1399,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.clock.advance(6.0)
         sink(self.clock, self.gateways)
         assert done.called
+        assert self.limits.used == 0
         assert self.clock.getDelayedCalls() == []
 
 

@@ -70,6 +70,42 @@ class RoutesTests(TestCase):
         routes.fail(B, 3.0)
         self.assertEqual(routes.next(4.0), A)
 
+    def test_configured_rest(self) -> None:
+        """How long a route rests is the configuration's."""
+        routes = Routes([A, B], rest_seconds=5)
+        routes.fail(A, 0.0)
+        self.assertEqual([routes.next(4.9), routes.next(5.0)], [B, A])
+
+    def test_gives_up(self) -> None:
+        """When each route failed so often in a row, and next after as many more."""
+        routes = Routes([A, B])
+        for _ in range(3):
+            routes.fail(A, 0.0)
+            self.assertFalse(routes.give_up(2))
+        routes.fail(B, 0.0)
+        self.assertFalse(routes.give_up(2))
+        routes.fail(B, 0.0)
+        self.assertTrue(routes.give_up(2))
+        self.assertFalse(routes.give_up(2))
+        self.assertTrue(routes.all_rest(1.0))
+
+    def test_success_is_a_new_beginning(self) -> None:
+        """What was counted is forgotten when a route works."""
+        routes = Routes([A])
+        routes.fail(A, 0.0)
+        routes.clear(A)
+        routes.fail(A, 1.0)
+        self.assertFalse(routes.give_up(2))
+        routes.fail(A, 2.0)
+        self.assertTrue(routes.give_up(2))
+
+    def test_never_gives_up(self) -> None:
+        """Without routes, or with 0, there is nothing to give up."""
+        self.assertFalse(Routes([]).give_up(1))
+        routes = Routes([A])
+        routes.fail(A, 0.0)
+        self.assertFalse(routes.give_up(0))
+
     @readable
     @given(
         st.lists(st.tuples(st.sampled_from([A, B, C]), st.floats(0, 300)), max_size=8)

@@ -101,7 +101,9 @@ class Watching:
         self.attempts: list[Attempt] = []
         self.phases: list[Phase] = []
         self.failures: list[tuple[Route | None, str]] = []
+        self.blamed: list[str] = []
         self.working: list[Route] = []
+        self.relieved: list[Slot] = []
         self.route: Route | None = ROUTE
 
     def settle(self, attempts: list[Attempt]) -> None:
@@ -113,8 +115,12 @@ class Watching:
     def choose_route(self) -> Route | None:
         return self.route
 
-    def failed(self, route: Route | None, reason: str) -> None:
+    def failed(self, route: Route | None, reason: str, address: str) -> None:
         self.failures.append((route, reason))
+        self.blamed.append(address)
+
+    def relieve(self, slot: Slot) -> None:
+        self.relieved.append(slot)
 
     def worked(self, route: Route) -> None:
         self.working.append(route)
@@ -209,6 +215,13 @@ class ConnectTests(SlotCase):
         self.clock.advance(20)
         self.assertEqual((self.slot.phase, self.gateways.cancelled), (Phase.WAITING, 1))
         self.assertEqual(self.watcher.failures, [(ROUTE, "not connected within 20 s")])
+
+    def test_whom_it_blames(self) -> None:
+        """An address it was connected to; where it was not, that is known already."""
+        self.fail_to_connect(1)
+        wire = self.ready()
+        wire.close()
+        self.assertEqual(self.watcher.blamed, ["", "192.0.2.1"])
 
     def test_unusable_files(self) -> None:
         """A certificate that cannot be read is a failure that says so."""
@@ -374,17 +387,30 @@ class StopTests(SlotCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_ready(self) -> None:
-        """A connection waits for its window, closes, and is not opened again."""
+        """A connection waits for proof, closes, and is not opened again."""
         wire = self.ready()
         self.attempt(1)
         self.slot.stop()
         self.assertEqual((self.slot.phase, self.slot.room), (Phase.DRAINING, 0))
+        wire.say(encode_error(2, 2))
+        self.assertTrue(wire.disconnecting)
+        wire.close()
+        self.assertEqual(self.slot.phase, Phase.STOPPED)
+        self.assertEqual(self.outcomes(), [Accepted("proven")])
+        self.assertEqual(self.watcher.phases[-1], Phase.STOPPED)
+
+    def test_ready_without_proof(self) -> None:
+        """Where none is asked for it waits for its window and closes."""
+        self.make(flush_interval_seconds=0)
+        wire = self.ready()
+        self.attempt(1)
+        self.slot.stop()
+        self.assertEqual(wire.flushes, [])
         self.clock.advance(5.0)
         self.assertTrue(wire.disconnecting)
         wire.close()
         self.assertEqual(self.slot.phase, Phase.STOPPED)
         self.assertEqual(self.outcomes(), [Accepted("presumed")])
-        self.assertEqual(self.watcher.phases[-1], Phase.STOPPED)
 
     def test_draining_ends_badly(self) -> None:
         """Lost while it waits for its window: undecided, stopped, no failure."""
@@ -410,10 +436,9 @@ class StopTests(SlotCase):
         self.assertEqual(self.slot.room, 2)
         self.attempt(1, 2)
         self.assertEqual(self.slot.phase, Phase.DRAINING)
-        self.clock.advance(5.0)
-        wire.close()
+        wire.answer_flush()
         self.assertEqual(self.slot.phase, Phase.STOPPED)
-        self.assertEqual(self.outcomes(), [Accepted("presumed")] * 2)
+        self.assertEqual(self.outcomes(), [Accepted("proven")] * 2)
 
     def test_connection_that_comes_too_late(self) -> None:
         """A connection made although it was given up is hung up, and moves nothing."""
@@ -435,3 +460,48 @@ class StopTests(SlotCase):
         self.assertEqual(len(self.watcher.attempts), 2)
         wire.close()
         self.assertEqual(self.slot.phase, Phase.STOPPED)
+
+
+class ReliefTests(SlotCase):
+    def test_asks_for_relief(self) -> None:
+        """When proof is due it asks for another slot, and goes on until stopped."""
+        self.make(flush_interval_seconds=3)
+        wire = self.ready()
+        self.attempt(1)
+        self.clock.advance(2.9)
+        self.assertEqual(self.watcher.relieved, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.watcher.relieved, [self.slot])
+        self.assertEqual((self.slot.phase, wire.flushes), (Phase.READY, []))
+        self.attempt(2)
+        self.clock.advance(1.0)
+        self.assertEqual(self.watcher.relieved, [self.slot] * 2)
+        self.slot.stop()
+        self.clock.advance(1.0)
+        self.assertEqual(len(self.watcher.relieved), 2)
+        wire.answer_flush()
+        self.assertEqual(self.outcomes(), [Accepted("proven")] * 2)
+
+    def test_proof_is_no_objection(self) -> None:
+        """The answer to a flush is nothing to be careful about afterwards."""
+        wire = self.ready()
+        self.attempt(1)
+        self.slot.stop()
+        wire.answer_flush()
+        self.assertEqual((self.slot.failures, self.watcher.failures), (0, []))
+        self.assertEqual(self.watcher.working, [ROUTE])
+
+    def test_manners_are_shared(self) -> None:
+        """What one connection learns of the gateway, the others of the lane know."""
+        wire = self.ready()
+        self.attempt(1)
+        self.slot.stop()
+        wire.close()
+        self.slot = Slot(self.watcher, self.slot._means)
+        wire = self.ready()
+        self.attempt(2)
+        self.slot.stop()
+        self.assertEqual(wire.flushes, [])
+        self.clock.advance(5.0)
+        self.assertEqual(len(wire.flushes), 1)
+        self.assertEqual(self.outcomes(), [Undecided(), Accepted("presumed")])

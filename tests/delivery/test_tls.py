@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
-from twisted.internet.address import IPv6Address
+from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import ConnectionCompleter
 from zope.interface import implementer
@@ -28,14 +29,21 @@ from zope.interface import implementer
 from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.binary import BinaryConnection
-from mcmtpush.delivery.tls import TlsContexts, connector, read_protocols
+from mcmtpush.delivery.expiry import Expiries
+from mcmtpush.delivery.tls import Connector, TlsContexts, connector, read_protocols
 from mcmtpush.errors import ConfigError
-from tests.delivery.stage import NOW
+from tests.delivery.stage import NOW, Always
 from tests.support.case import TestCase
 
 
+A, B = "192.0.2.1", "192.0.2.2"
 DAY = dt.timedelta(days=1)
 TODAY = dt.datetime.now(dt.UTC)
+
+
+def make(reactor: Any, settings: DeliverySettings) -> Connector:
+    """A connector whose warnings nobody minds."""
+    return connector(reactor, settings, Always(), Expiries(lambda: NOW))
 
 
 @frozen
@@ -156,15 +164,17 @@ def _openssl(paper: Paper) -> Any:
 
 
 class LiteralResolver:
-    """Resolves every name to the IPv6 loopback, and notes the name."""
+    """Resolves every name to these addresses, and notes the name."""
 
-    def __init__(self) -> None:
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
         self.names: list[str] = []
 
-    def resolve(self, receiver: Any, name: str, **options: Any) -> Any:
+    def resolve(self, receiver: Any, name: str, *_: Any, **__: Any) -> Any:
         self.names.append(name)
         receiver.resolutionBegan(None)
-        receiver.addressResolved(IPv6Address("TCP", "::1", options["portNumber"]))
+        for address in self.addresses:
+            receiver.addressResolved(IPv4Address("TCP", address, 2195))
         receiver.resolutionComplete()
 
     resolveHostName = resolve  # noqa: N815 - Twisted's name
@@ -197,7 +207,7 @@ class TlsCase(TestCase):
         """Connect a client of these settings to the server, as far as it goes."""
         reactor = MemoryReactorClock()
         settings = DeliverySettings(tls=TlsClientSettings(**tls))
-        endpoint = connector(reactor, settings)(Route("apn", host, 2195, 10))
+        endpoint = make(reactor, settings)(Route("apn", host, 2195, 10))
         reactor.listenTCP(
             2195,
             TLSMemoryBIOFactory(
@@ -485,11 +495,122 @@ class FileTests(TlsCase):
         self.assertIs(first, again)
         renewed = issue("renewed", self.authority)
         self.write("good.pem", renewed.pem)
-        self.assertRaises(ConfigError, contexts.creator, "gateway.example")
         self.write("good.key", renewed.key_pem())
         os.utime(self.key, (1, 1))
         fresh = contexts.creator("gateway.example").context  # type: ignore[attr-defined]
         self.assertIsNot(first, fresh)
+
+
+class RenewalTests(TlsCase):
+    """Files that change while they are in use, and certificates that end."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.now = TODAY.timestamp()
+        self.told: list[str] = []
+
+        def observe(event: Any) -> None:
+            if event.get("log_namespace") == "mcmtpush.delivery.tls":
+                text = formatEvent(event).replace(str(self.folder), "")
+                self.told.append(f"{event['log_level'].name}: {text}")
+
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(observe)
+        self.addCleanup(publisher.removeObserver, observe)
+        self.expiries = Expiries(lambda: self.now)
+        self.app = issue("app", self.authority)
+        self.certificate = self.write("app.pem", self.app.pem + self.app.key_pem())
+        self.contexts = self.make()
+
+    def make(self) -> TlsContexts:
+        return TlsContexts(
+            TlsClientSettings(certificate=self.certificate), self.expiries
+        )
+
+    def context(self) -> Any:
+        creator: Any = self.contexts.creator("gateway.example")
+        return creator.context
+
+    def replace(self, content: bytes, stamp: int) -> None:
+        """Write the file anew; the stamp makes sure that the change is seen."""
+        self.write("app.pem", content)
+        os.utime(self.certificate, (stamp, stamp))
+
+    def test_bad_new_file(self) -> None:
+        """What was read stays in use, and is complained about once a change."""
+        old = self.context()
+        self.replace(b"nonsense", 1)
+        self.assertIs(self.context(), old)
+        self.assertIs(self.context(), old)
+        self.assertEqual(
+            self.told,
+            [
+                (
+                    "error: tls_certificate: /app.pem holds no PEM certificate; new "
+                    "connections go on with what was read before, until the file is "
+                    "corrected"
+                )
+            ],
+        )
+        Path(self.certificate).unlink()
+        self.assertIs(self.context(), old)
+        self.assertEqual(len(self.told), 2)
+        self.assertIn("cannot be read", self.told[1])
+
+    def test_good_after_bad(self) -> None:
+        """A corrected file is used at once."""
+        old = self.context()
+        self.replace(b"nonsense", 1)
+        self.context()
+        fresh = issue("fresh", self.authority)
+        self.replace(fresh.pem + fresh.key_pem(), 2)
+        self.assertIsNot(self.context(), old)
+        self.assertEqual(len(self.told), 1)
+
+    def test_half_a_renewal(self) -> None:
+        """A certificate without its key is not used until the key is there, too."""
+        key = self.write("app.key", self.app.key_pem())
+        tls = TlsClientSettings(certificate=self.certificate, key=key)
+        self.contexts = TlsContexts(tls)
+        old = self.context()
+        fresh = issue("fresh", self.authority)
+        self.replace(fresh.pem, 1)
+        self.assertIs(self.context(), old)
+        self.write("app.key", fresh.key_pem())
+        os.utime(key, (2, 2))
+        self.assertIsNot(self.context(), old)
+
+    def test_expired_new_file(self) -> None:
+        """One that is over already replaces nothing, but alone it is used."""
+        old = self.context()
+        over = issue("over", self.authority, until=TODAY - DAY)
+        self.replace(over.pem + over.key_pem(), 1)
+        self.assertIs(self.context(), old)
+        self.assertEqual(len(self.told), 1)
+        self.assertIn("/app.pem has expired", self.told[0])
+        self.contexts = self.make()
+        self.assertIsNot(self.context(), old)
+        self.assertEqual(
+            self.told[1:],
+            ["warn: /app.pem: the certificate ended 1 days ago; renew it"],
+        )
+
+    def test_warned_from_thirty_days_on(self) -> None:
+        """Once a day for each file, however many lanes and connections use it."""
+        other = self.make()
+        self.now += 69 * 86400
+        for _ in range(3):
+            self.context()
+        self.assertEqual(self.told, [])
+        self.now += 86400 + 3600
+        for _ in range(3):
+            self.context()
+            other.creator("other.example")
+        expected = "warn: /app.pem: the certificate ends in 29 days; renew it"
+        self.assertEqual(self.told, [expected])
+        self.now += 86400
+        self.context()
+        self.assertEqual(self.told[1:], [expected.replace("29", "28")])
 
 
 class ProtocolsTests(TestCase):
@@ -519,7 +640,7 @@ class ProtocolsTests(TestCase):
 class ConnectorTests(TestCase):
     def dial(self, route: Route, **settings: Any) -> Any:
         self.reactor = MemoryReactorClock()
-        connect = connector(self.reactor, DeliverySettings(**settings))
+        connect = make(self.reactor, DeliverySettings(**settings))
         connect(route).connect(Factory.forProtocol(Peer))
         return self.reactor.tcpClients[0]
 
@@ -539,11 +660,31 @@ class ConnectorTests(TestCase):
         self.assertEqual((port, timeout, bind), (4444, 7, ("192.0.2.9", 0)))
 
     def test_ipv6_literal(self) -> None:
-        """An address in brackets is dialled without them."""
+        """An address in brackets is dialled without them, and not looked up."""
         reactor = MemoryReactorClock()
         resolver: Any = LiteralResolver()
         reactor.installNameResolver(resolver)
-        connect = connector(reactor, DeliverySettings())
+        connect = make(reactor, DeliverySettings())
         connect(Route("apn", "[::1]", 2195, 1)).connect(Factory.forProtocol(Peer))
-        self.assertEqual(resolver.names, ["::1"])
+        self.assertEqual(resolver.names, [])
         self.assertEqual(reactor.tcpClients[0][:2], ("::1", 2195))
+
+    def test_addresses_take_turns(self) -> None:
+        """The addresses of a name take turns; one that failed rests as configured."""
+        reactor = MemoryReactorClock()
+        resolver: Any = LiteralResolver("192.0.2.1", "192.0.2.2")
+        reactor.installNameResolver(resolver)
+        connect = make(reactor, DeliverySettings(host_failure_retry_seconds=9))
+
+        def dial() -> str:
+            route = Route("apn", "gw.example", 2195, 1)
+            connect(route).connect(Factory.forProtocol(Peer))
+            host: str = reactor.tcpClients[-1][0]
+            return host
+
+        self.assertEqual([dial() for _ in range(3)], [A, B, A])
+        connect.fail(B)
+        self.assertEqual([dial() for _ in range(2)], [A, A])
+        reactor.advance(9)
+        self.assertEqual([dial() for _ in range(2)], [B, A])
+        self.assertEqual(resolver.names, ["gw.example"] * 7)

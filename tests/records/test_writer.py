@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from twisted.internet.task import Clock
 from mcmtpush.config.views import LoggerSettings
 from mcmtpush.counters import Counters
 from mcmtpush.records import logfile
+from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.values import Record
 from tests.records.test_macros import DELIVERED, FAILED, REFUSED
@@ -42,9 +44,10 @@ class LogsCase(TestCase):
         path = str(self.folder / f"{name}.ec")
         return LoggerSettings(name, **{"logfile": path, **SHORT, **options})
 
-    def logs(self, *loggers: LoggerSettings) -> RecordLogs:
+    def logs(self, *loggers: LoggerSettings, tokens: str | None = None) -> RecordLogs:
         logs = RecordLogs(
             loggers,
+            tokens=TokenEvents(tokens, 0o640),
             clock=self.clock,
             now=lambda: self.at + self.clock.seconds(),
             counters=self.counters,
@@ -54,6 +57,23 @@ class LogsCase(TestCase):
 
     def lines(self, name: str = "main") -> list[str]:
         return (self.folder / f"{name}.ec").read_text().splitlines()
+
+
+class TokenEventTests(LogsCase):
+    def test_only_tokens_that_a_status_declared_invalid(self) -> None:
+        """A P record with status 8 makes an event; others, and T records, do not."""
+        tokens = self.folder / "tokens.jsonl"
+        logs = self.logs(self.logger(), tokens=str(tokens))
+        gone = evolve(REFUSED, kind="P", status=8, detail="Invalid Token", token="ab")
+        for record in (gone, evolve(gone, status=7), evolve(gone, kind="T")):
+            self.assertIsNone(logs.write([record]))
+        (line,) = tokens.read_text().splitlines()
+        event = json.loads(line)
+        self.assertEqual(event["token"], "ab")
+        self.assertEqual(event["domain"], gone.message.key.domain)
+        self.assertEqual(
+            (event["reason"], event["source"]), ("Invalid Token", "status")
+        )
 
 
 class RecordLogsTests(LogsCase):
