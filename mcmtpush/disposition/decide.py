@@ -12,6 +12,7 @@ from mcmtpush.disposition.schedule import delay_before, retry_limit
 
 
 TOO_OLD: Final = "554 5.4.7 [internal] exceeded max time without delivery"
+DROPPED: Final = "554 5.4.2 [internal] undecided, dropped by apn_ambiguous_policy"
 TOO_OFTEN: Final = "554 5.4.7 [internal] exceeded max retries without delivery"
 
 
@@ -42,10 +43,20 @@ class Again:
     """Put it back in its place: this was no attempt."""
 
 
-Decision = Done | Fail | Retry | Again
+@frozen
+class Hold:
+    """Keep it for an operator: nobody knows, and nobody is to be told twice."""
+
+
+Decision = Done | Fail | Retry | Again | Hold
 
 _DONE: Final = Done()
 _AGAIN: Final = Again()
+_UNDECIDED: Final[dict[str, Decision]] = {
+    "resend": _AGAIN,
+    "hold": Hold(),
+    "drop": Fail(DROPPED),
+}
 _FIXED: Final[dict[OutcomeClass, Decision]] = {
     OutcomeClass.ACCEPTED: _DONE,
     OutcomeClass.PERMANENT: Fail(),
@@ -68,7 +79,7 @@ def decide(
         return fixed
     too_old = now - received_at >= settings.message_expiration_seconds
     if kind is OutcomeClass.UNDECIDED:
-        return Fail(TOO_OLD) if too_old else _AGAIN
+        return Fail(TOO_OLD) if too_old else _UNDECIDED[settings.ambiguous_policy]
     if settings.never_retry:
         return Fail(TOO_OFTEN)
     if too_old:

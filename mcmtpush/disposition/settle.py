@@ -14,20 +14,19 @@ It knows no file, no database and no reactor: only their ports.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define
 
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.counters import Counters
-from mcmtpush.disposition.classify import CHARGED, answer, classify
-from mcmtpush.disposition.decide import Again, Decision, Done, Fail, Retry, decide
-from mcmtpush.errors import LocalProtocolError
-from mcmtpush.ports import Clock, Now, Queues, Records, Spool
-from mcmtpush.values import Accepted, Attempt, Entry, QueueKey, Record, Undecided
+from mcmtpush.disposition.batch import Batch
+from mcmtpush.disposition.classify import CHARGED, classify
+from mcmtpush.disposition.decide import decide
+from mcmtpush.ports import Clock, Notices, Now, Queues, Records, Spool
+from mcmtpush.values import Attempt, QueueKey
 
 
 if TYPE_CHECKING:
@@ -37,18 +36,6 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS: Final = 1.0
 """How long to wait before a log or spool that failed is tried again."""
-
-
-@define(eq=False)
-class _Batch:
-    """What is to be done about some attempts of one queue."""
-
-    key: QueueKey
-    records: list[Record] = field(factory=list)
-    ended: list[int] = field(factory=list)
-    delayed: list[Entry] = field(factory=list)
-    again: list[Entry] = field(factory=list)
-    counts: Counter[str] = field(factory=Counter)
 
 
 @define(eq=False)
@@ -64,7 +51,8 @@ class Settler:
 
     Args:
         records: the logs.
-        spool: where messages are forgotten and rescheduled.
+        spool: where messages are forgotten, buried and rescheduled.
+        notices: sends failure notices.
         queues: told what is no longer in flight; paused while something fails.
         settings_for: how a queue retries; asked once a batch.
         now: the time of records and the age of messages.
@@ -79,6 +67,7 @@ class Settler:
         *,
         records: Records,
         spool: Spool,
+        notices: Notices,
         queues: Queues,
         settings_for: Callable[[QueueKey], QueueSettings],
         now: Now,
@@ -87,12 +76,13 @@ class Settler:
     ) -> None:
         self._records = records
         self._spool = spool
+        self._notices = notices
         self._queues = queues
         self._settings_for = settings_for
         self._now = now
         self._clock = clock
         self._counters = counters
-        self._unwritten: list[_Batch] = []
+        self._unwritten: list[Batch] = []
         self._running = 0
         self._failed: list[_Order] = []
         self._held: str | None = None
@@ -130,10 +120,10 @@ class Settler:
 
     # -- deciding -----------------------------------------------------------------
 
-    def _decide(self, key: QueueKey, attempts: Sequence[Attempt]) -> _Batch:
-        batch = _Batch(key)
+    def _decide(self, key: QueueKey, attempts: Sequence[Attempt]) -> Batch:
         now = self._now()
         settings = self._settings_for(key)
+        batch = Batch(key, now, settings)
         for attempt in attempts:
             kind = classify(attempt.outcome)
             entry = attempt.entry
@@ -146,24 +136,40 @@ class Settler:
                 now=now,
                 settings=settings,
             )
-            _PLACES[type(decision)](batch, attempt, decision, now)
+            batch.add(attempt, decision)
         return batch
 
     # -- carrying out -------------------------------------------------------------
 
-    def _finish(self, batch: _Batch) -> None:
+    def _finish(self, batch: Batch) -> None:
         """The records are written: let the spool and the queue know."""
-        key, ended, delayed = batch.key, batch.ended, batch.delayed
+        key = batch.key
         for name, count in batch.counts.items():
             self._counters.add(name, count)
         if batch.again:
             self._queues.requeue(key, batch.again)
+        if batch.notices:
+            # The notice is durable before what it is about is forgotten.
+            send = partial(self._notices.send, batch.notices)
+            self._issue(_Order(send, partial(self._end, batch)))
+        else:
+            self._end(batch)
+        for entries, tell in (
+            (batch.delayed, self._queues.retry),
+            (batch.held, self._queues.hold),
+        ):
+            if entries:
+                reschedule = partial(self._spool.reschedule, entries)
+                self._issue(_Order(reschedule, partial(tell, key, entries)))
+
+    def _end(self, batch: Batch) -> None:
+        key, ended, letters = batch.key, batch.ended, batch.letters
         if ended:
             forget = partial(self._spool.forget, ended)
             self._issue(_Order(forget, partial(self._queues.done, key, len(ended))))
-        if delayed:
-            reschedule = partial(self._spool.reschedule, delayed)
-            self._issue(_Order(reschedule, partial(self._queues.retry, key, delayed)))
+        if letters:
+            bury = partial(self._spool.bury, letters)
+            self._issue(_Order(bury, partial(self._queues.done, key, len(letters))))
 
     def _issue(self, order: _Order) -> None:
         self._running += 1
@@ -202,66 +208,3 @@ class Settler:
         if self._held is not None and self.idle:
             self._held = None
             self._queues.resume()
-
-
-# -- what a decision adds to a batch --------------------------------------------------
-
-
-def _done(batch: _Batch, attempt: Attempt, _: Done, now: float) -> None:
-    batch.ended.append(attempt.entry.row)
-    batch.records.append(_record(attempt, "D", now))
-    batch.counts["disposition.delivered"] += 1
-    if isinstance(attempt.outcome, Accepted):
-        batch.counts[f"disposition.{attempt.outcome.proof}"] += 1
-
-
-def _fail(batch: _Batch, attempt: Attempt, decision: Fail, now: float) -> None:
-    batch.ended.append(attempt.entry.row)
-    batch.records.append(_record(attempt, "P", now, decision.text))
-    batch.counts["disposition.failed"] += 1
-
-
-def _retry(batch: _Batch, attempt: Attempt, decision: Retry, now: float) -> None:
-    attempt.entry.next_attempt_at = decision.at
-    batch.delayed.append(attempt.entry)
-    batch.records.append(_record(attempt, "T", now))
-    batch.counts["disposition.retried"] += 1
-
-
-def _again(batch: _Batch, attempt: Attempt, _: Again, now: float) -> None:
-    batch.again.append(attempt.entry)
-    if isinstance(attempt.outcome, Undecided):
-        batch.records.append(_record(attempt, "T", now))
-        batch.counts["disposition.undecided"] += 1
-    else:
-        batch.counts["disposition.discarded"] += 1
-
-
-_PLACES: Final[dict[type[Decision], Callable[[_Batch, Attempt, Any, float], None]]] = {
-    Done: _done,
-    Fail: _fail,
-    Retry: _retry,
-    Again: _again,
-}
-
-
-def _record(
-    attempt: Attempt, kind: Literal["D", "T", "P"], at: float, text: str | None = None
-) -> Record:
-    """The record of an attempt; `text` stands in for the outcome's own detail."""
-    entry, outcome = attempt.entry, attempt.outcome
-    if entry.message is None:
-        raise LocalProtocolError(f"settled without its message: spool row {entry.row}")
-    status, detail = answer(outcome)
-    return Record(
-        kind,
-        at,
-        entry.message,
-        entry.push.token if entry.push is not None else "",
-        attempt.transaction_id,
-        attempt.size,
-        attempt.remote_ip,
-        status,
-        text or detail,
-        outcome.proof if isinstance(outcome, Accepted) else "",
-    )

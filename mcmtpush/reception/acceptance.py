@@ -29,12 +29,17 @@ _MODES: Mapping[str, Literal["allow", "reject", "passthru"]] = {
 }
 
 
+DELIVERED = frozenset({"apn", "esmtp", "smtp"})
+"""The values of `delivery_method` that have a way out."""
+
+
 @frozen
 class Destination:
     """Where a recipient's domain leads: its queue and how that is delivered."""
 
     key: QueueKey
     delivery_method: str
+    blackholed: bool = False
 
 
 @frozen
@@ -76,16 +81,15 @@ def check_recipient(address: Address, settings: ReceptionSettings) -> None:
 
 
 def check_destination(domain: str, destination: Destination) -> None:
-    """Refuse a domain that this program has no way to deliver to.
-
-    The one place that says so: push is the only way out.
-    """
-    if destination.delivery_method.lower() != "apn":
+    """Refuse a domain that is blackholed, or that there is no way to deliver to."""
+    if destination.blackholed:
+        raise MessageRejected(*reply.BLACKHOLED)
+    if destination.delivery_method.lower() not in DELIVERED:
         raise MessageRejected(
             550,
             "5.4.4",
-            f"domain {domain} is not delivered by push here: it needs "
-            f'delivery_method = "apn" in the configuration',
+            f"domain {domain} has delivery_method = "
+            f'"{destination.delivery_method}", which is not delivered here',
         )
 
 

@@ -89,6 +89,7 @@ LONE_LF_HEADERS: Refusal = (550, "5.6.0", "lone LF in headers")
 LONE_LF_BODY: Refusal = (550, "5.6.0", "lone LF in body")
 NUL_IN_CONTENT: Refusal = (550, "5.6.0", "NUL byte in message")
 NO_HEADERS: Refusal = (550, "5.6.0", "missing headers")
+BLACKHOLED = (551, "5.7.1", "recipient blackholed")
 MCMT_REFUSED: Refusal = (550, "5.7.1", "multi-channel messages are not accepted here")
 NO_MAIL_PART: Refusal = (550, "5.6.0", "multi-channel message without rfc822 part")
 

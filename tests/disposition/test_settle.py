@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,8 +23,10 @@ from mcmtpush.disposition.decide import TOO_OFTEN, TOO_OLD
 from mcmtpush.disposition.settle import Settler
 from mcmtpush.errors import LocalProtocolError, SpoolError, SpoolFullError
 from mcmtpush.values import (
+    HELD,
     Accepted,
     Attempt,
+    DeadLetter,
     Discarded,
     Entry,
     Expired,
@@ -84,6 +87,9 @@ class Spool:
     def forget(self, rows: Sequence[int]) -> Deferred[None]:
         return self.ask("forget", list(rows))
 
+    def bury(self, letters: Sequence[DeadLetter]) -> Deferred[None]:
+        return self.ask("bury", [each.row for each in letters])
+
     def reschedule(self, entries: Sequence[Entry]) -> Deferred[None]:
         return self.ask("reschedule", [each.row for each in entries])
 
@@ -110,6 +116,9 @@ class Queues:
     def requeue(self, key: QueueKey, entries: Sequence[Entry]) -> None:
         self.told.append(("requeue", [each.row for each in entries]))
 
+    def hold(self, key: QueueKey, entries: Sequence[Entry]) -> None:
+        self.told.append(("hold", [each.row for each in entries]))
+
     def done(self, key: QueueKey, count: int) -> None:
         self.told.append(("done", count))
 
@@ -122,10 +131,34 @@ class Queues:
         self.told.append(("resume", None))
 
 
+class Notices:
+    """Remembers whom it was to tell; answered when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Record, Entry]] = []
+        self.waiting: list[Deferred[None]] = []
+
+    def send(self, failures: Sequence[tuple[Record, Entry]]) -> Deferred[None]:
+        self.sent += failures
+        answer: Deferred[None] = Deferred()
+        self.waiting.append(answer)
+        return answer
+
+    def store(self) -> None:
+        """All notices so far are durable."""
+        while self.waiting:
+            self.waiting.pop(0).callback(None)
+
+
+PLAIN = QueueSettings(generate_bounces=False, dead_letter_retention_seconds=0)
+"""Failed messages leave no trace but their record."""
+
+
 class World:
     """A settler among stand-ins."""
 
-    def __init__(self, settings: QueueSettings | None = None) -> None:
+    def __init__(self, settings: QueueSettings = PLAIN) -> None:
+        self.notices = Notices()
         self.logs = Logs()
         self.spool = Spool()
         self.queues = Queues()
@@ -135,8 +168,9 @@ class World:
         self.settler = Settler(
             records=self.logs,
             spool=self.spool,  # type: ignore[arg-type]
+            notices=self.notices,
             queues=self.queues,
-            settings_for=lambda _: settings or QueueSettings(),
+            settings_for=lambda _: settings,
             now=lambda: self.at,
             clock=self.clock,
             counters=self.counters,
@@ -150,6 +184,61 @@ class World:
         ]
         self.settler.settle(KEY, attempts)
         return [attempt.entry for attempt in attempts]
+
+
+class AftermathTests(TestCase):
+    """What is left of messages that failed for good or are undecided."""
+
+    def test_dead_letters(self) -> None:
+        """A failed push message is buried, with its reason, instead of forgotten."""
+        world = World(
+            evolve(PLAIN, delivery_method="apn", dead_letter_retention_seconds=60)
+        )
+        world.settle(Refused(8, "Invalid Token"), Accepted("proven"))
+        self.assertEqual(world.spool.asked, [("forget", [2]), ("bury", [1])])
+        self.assertEqual(world.queues.told, [])
+        world.spool.commit()
+        self.assertEqual(world.queues.told, [("done", 1), ("done", 1)])
+
+    def test_failed_mail_is_forgotten(self) -> None:
+        """Only push messages become dead letters."""
+        world = World(
+            evolve(PLAIN, delivery_method="esmtp", dead_letter_retention_seconds=60)
+        )
+        world.settle(Refused(8, "Invalid Token"))
+        self.assertEqual(world.spool.asked, [("forget", [1])])
+
+    def test_the_notice_comes_first(self) -> None:
+        """Nothing of the batch is forgotten before the sender's notice is durable."""
+        world = World(evolve(PLAIN, generate_bounces=True))
+        failed, _ = world.settle(Refused(8, "Invalid Token"), Accepted("proven"))
+        (told,) = world.notices.sent
+        self.assertEqual((told[0].kind, told[1]), ("P", failed))
+        self.assertEqual(world.logs.written[0], told[0])
+        self.assertEqual(world.spool.asked, [])
+        self.assertFalse(world.settler.idle)
+        world.notices.store()
+        self.assertEqual(world.spool.asked, [("forget", [1, 2])])
+
+    def test_hold(self) -> None:
+        """An undecided message waits for an operator once that is durable."""
+        world = World(evolve(PLAIN, ambiguous_policy="hold"))
+        (held,) = world.settle(Undecided())
+        self.assertEqual(held.next_attempt_at, HELD)
+        self.assertEqual([record.kind for record in world.logs.written], ["T"])
+        self.assertEqual(world.spool.asked, [("reschedule", [1])])
+        self.assertEqual(world.queues.told, [])
+        world.spool.commit()
+        self.assertEqual(world.queues.told, [("hold", [1])])
+
+    def test_drop(self) -> None:
+        """Or it ends, with a record that says which policy ended it."""
+        world = World(evolve(PLAIN, ambiguous_policy="drop"))
+        world.settle(Undecided())
+        (record,) = world.logs.written
+        self.assertEqual((record.kind, record.status), ("P", 255))
+        self.assertIn("apn_ambiguous_policy", record.detail)
+        self.assertEqual(world.spool.asked, [("forget", [1])])
 
 
 class SettleTests(TestCase):
@@ -210,7 +299,7 @@ class SettleTests(TestCase):
 
     def test_refused_once_too_often(self) -> None:
         """One P record and no T; the status is the last one, the text is ours."""
-        world = World(QueueSettings(never_retry=True))
+        world = World(evolve(PLAIN, never_retry=True))
         world.settle(Refused(1, "Processing Error"))
         (record,) = world.logs.written
         self.assertEqual(
@@ -384,7 +473,7 @@ class SettleMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(QueueSettings(max_retries=2))
+        self.world = World(evolve(PLAIN, max_retries=2))
         self.rows = 0
         self.settled = 0
         self.free: dict[int, Entry] = {}

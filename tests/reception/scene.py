@@ -53,7 +53,7 @@ def settings(**changes: Any) -> ReceptionSettings:
 
 def route(domain: str) -> Destination:
     """Everything goes by push but what begins with mail."""
-    method = "esmtp" if domain.startswith("mail") else "apn"
+    method = "gcm" if domain.startswith("mail") else "apn"
     return Destination(QueueKey("default", "default", domain), method)
 
 

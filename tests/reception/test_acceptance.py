@@ -25,7 +25,7 @@ from tests.support.case import TestCase
 
 
 APN = Destination(QueueKey("default", "default", "apn_example.com"), "APN")
-MAIL = Destination(QueueKey("default", "default", "mail.example"), "esmtp")
+MAIL = Destination(QueueKey("default", "default", "mail.example"), "gcm")
 PUSH = PushPart("0a1b2c", b'{"aps":{"alert":"You have mail"}}')
 
 
@@ -69,13 +69,30 @@ class EnvelopeTests(TestCase):
         )
 
     def test_destination(self) -> None:
-        """Domains that are not delivered by push are refused by name."""
+        """Domains that have no way out are refused by name."""
         check_destination("apn_example.com", APN)
         self.assertEqual(
             self.refusal(check_destination, "mail.example", MAIL),
-            "550 5.4.4 domain mail.example is not delivered by push here: "
-            'it needs delivery_method = "apn" in the configuration',
+            '550 5.4.4 domain mail.example has delivery_method = "gcm", which is not '
+            "delivered here",
         )
+
+    def test_blackhole(self) -> None:
+        """A blackholed domain is refused whatever its method."""
+        for method in ("apn", "esmtp"):
+            destination = Destination(
+                QueueKey("default", "default", "x"), method, blackholed=True
+            )
+            self.assertEqual(
+                self.refusal(check_destination, "x", destination),
+                "551 5.7.1 recipient blackholed",
+            )
+
+    def test_mail(self) -> None:
+        """Mail domains are delivered, too."""
+        for method in ("esmtp", "SMTP"):
+            key = QueueKey("default", "default", "mail.example")
+            check_destination("mail.example", Destination(key, method))
 
     def test_recipients_limit(self) -> None:
         """There is always one."""

@@ -1,0 +1,3 @@
+"""Mail out: which hosts, the conversation with one of them, and the lane over all."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests: mail out."""
+
+from __future__ import annotations
