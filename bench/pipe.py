@@ -22,15 +22,13 @@ def through(folder: Path, count: int, sessions: int) -> dict[str, float]:
         accepted = house.smtp_source(
             process.port, message, count=count, sessions=sessions
         )
-        house.wait_until(
-            "the journal", lambda: process.lines("log/journal.jsonl") >= count
-        )
+        house.wait_until("the journal", lambda: _journalled(folder) >= count)
         written = time.monotonic() - began
         house.wait_until("the records", lambda: _delivered(folder) >= count)
         recorded = time.monotonic() - began
         cpu = process.cpu_seconds()
     house.check("D records", _delivered(folder), count)
-    house.check("journal lines", process.lines("log/journal.jsonl"), count)
+    house.check("journal lines", _journalled(folder), count)
     return {
         "accepted/s": count / accepted,
         "written/s": count / written,
@@ -42,6 +40,13 @@ def through(folder: Path, count: int, sessions: int) -> dict[str, float]:
 def _delivered(folder: Path) -> int:
     path = folder / "log" / "apnlog.ec"
     return path.read_bytes().count(b"@D@") if path.exists() else 0
+
+
+def _journalled(folder: Path) -> int:
+    """Frames but for flushes, which have no token."""
+    path = folder / "log" / "journal.jsonl"
+    content = path.read_bytes() if path.exists() else b""
+    return content.count(b"\n") - content.count(b'"token":""')
 
 
 def main() -> None:

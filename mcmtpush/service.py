@@ -14,22 +14,25 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.names.client import createResolver
 from twisted.python.failure import Failure
 
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import ListenSettings
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.pool import Pool
-from mcmtpush.delivery.tls import connector
+from mcmtpush.delivery.feedback import FeedbackPoller
+from mcmtpush.disposition.notice import Notifier
 from mcmtpush.disposition.settle import Settler
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import McmtPushError
-from mcmtpush.ports import Dice, Lane, Now, Queue, Spool
+from mcmtpush.lanes import Lanes
+from mcmtpush.ports import Dice, Now, Spool
 from mcmtpush.queues.scheduler import Scheduler
 from mcmtpush.reception.acceptance import Destination
 from mcmtpush.reception.esmtp import EsmtpFactory
 from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
+from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.worker import WriterThread
@@ -39,6 +42,9 @@ from mcmtpush.values import Attempt, Entry, MessageIds, QueueKey, Submission
 
 GOODBYE_SECONDS = 5.0
 """What sessions get at shutdown to finish their transaction."""
+
+PURGE_SECONDS = 3600.0
+"""Between two looks at dead letters that have been kept for long enough."""
 
 SETTLED_SECONDS = 10.0
 """What records and spool get at shutdown to take what was settled."""
@@ -95,6 +101,7 @@ class Gateway(Service):
         self.configuration = configuration
         self.world = world
         self.counters = Counters()
+        self.pollers: list[FeedbackPoller] = []
 
     # -- built -------------------------------------------------------------------
 
@@ -105,8 +112,9 @@ class Gateway(Service):
         process = self.configuration.process()
         self.ids = MessageIds(world.pid(), world.dice.randrange(0x10000))
         self.simulator = EmbeddedSimulator.of(process, clock, now)
+        self.tokens = TokenEvents(process.token_events, process.token_events_mode)
         self.records = RecordLogs(
-            process.loggers, clock=clock, now=now, counters=counters
+            process.loggers, tokens=self.tokens, clock=clock, now=now, counters=counters
         )
         self.spool = SpoolWriter(
             open_spool(
@@ -120,46 +128,54 @@ class Gateway(Service):
             clock=clock,
             counters=counters,
         )
+        self.lanes = Lanes(
+            reactor=clock,
+            configuration=self.configuration,
+            mails=self.spool,
+            now=now,
+            dice=world.dice,
+            counters=counters,
+            resolver=createResolver,
+        )
         self.scheduler = Scheduler(
             clock=clock,
             now=now,
             spool=self.spool,
             settings_for=self.configuration.queue,
-            open_lane=self._open_lane,
+            open_lane=self.lanes.open,
             expire=self._expire,
             counters=counters,
             scan_interval_seconds=process.delayed_queue_scan_interval_seconds,
             max_resident_messages=process.max_resident_messages,
         )
+        intake, sessions = Intake(self.spool, self.scheduler), Sessions()
+        notices = Notifier(
+            mails=self.spool,
+            reception=intake,
+            route=self.configuration.routing_key,
+            settings_for=self.configuration.queue,
+            ids=self.ids,
+            hostname=process.hostname,
+            now=now,
+            counters=counters,
+        )
         self.settler = Settler(
             records=self.records,
             spool=self.spool,
+            notices=notices,
             queues=self.scheduler,
             settings_for=self.configuration.queue,
             now=now,
             clock=clock,
             counters=counters,
         )
-        intake, sessions = Intake(self.spool, self.scheduler), Sessions()
+        self.lanes.disposition = self.settler
         self.listener = Listener(
             clock,
             [
                 (listen, self._esmtp(listen, intake, sessions))
                 for listen in process.listens
             ],
-        )
-
-    def _open_lane(self, queue: Queue) -> Lane:
-        settings = self.configuration.delivery(queue.key)
-        return Pool(
-            queue,
-            settings=settings,
-            connect=connector(self.world.reactor, settings),
-            disposition=self.settler,
-            clock=self.world.reactor,
-            now=self.world.now,
-            dice=self.world.dice,
-            counters=self.counters,
         )
 
     def _expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
@@ -185,7 +201,10 @@ class Gateway(Service):
 
     def _route(self, domain: str) -> Destination:
         key = self.configuration.routing_key(domain)
-        return Destination(key, self.configuration.queue(key).delivery_method)
+        settings = self.configuration.queue(key)
+        return Destination(
+            key, settings.delivery_method, blackholed=settings.blackhole == "inline"
+        )
 
     # -- started -----------------------------------------------------------------
 
@@ -207,6 +226,17 @@ class Gateway(Service):
         _at_once(self.simulator.start())
         _at_once(self.listener.start())
         _watched("recovery of the spool", self.scheduler.start())
+        self._purge()
+        if self.configuration.process().token_events is not None:
+            # Reading empties Apple's list: only for who keeps what is read.
+            self.pollers = self.lanes.pollers(self.tokens)
+            for poller in self.pollers:
+                poller.start()
+
+    def _purge(self) -> None:
+        """Give up the dead letters whose time is over, every hour."""
+        _watched("purge of dead letters", self.spool.purge_dead(self.world.now()))
+        self._purging = self.world.reactor.callLater(PURGE_SECONDS, self._purge)
 
     # -- stopped -----------------------------------------------------------------
 
@@ -218,6 +248,9 @@ class Gateway(Service):
     async def _drain(self) -> None:
         """In the order of a message's way; every step is bounded."""
         log.info("draining")
+        self._purging.cancel()
+        for poller in self.pollers:
+            poller.stop()
         await self.listener.drain(GOODBYE_SECONDS)
         await self.scheduler.drain()
         await self._settled()
@@ -233,6 +266,15 @@ class Gateway(Service):
         while not self.settler.idle and reactor.seconds() < end:
             await deferLater(reactor, 0.02)
             self.settler.flush()
+
+    def resume(self) -> None:
+        """An operator's order, by SIGUSR2: go on with what was suspended or held."""
+        lanes, messages = self.lanes.resume(), self.scheduler.release(None)
+        log.info(
+            "resumed {lanes} suspended lanes, released {messages} held messages",
+            lanes=lanes,
+            messages=messages,
+        )
 
     def reopen_logs(self) -> None:
         """After a rotation, by SIGHUP."""

@@ -82,8 +82,9 @@ def makeService(options: Options) -> Gateway:
 
 
 def heed_signals(reactor: Any, gateway: Gateway) -> None:
-    """SIGTERM and SIGINT drain and exit 0; SIGHUP reopens the record logs.
+    """SIGTERM and SIGINT drain and exit 0, SIGHUP reopens the record logs.
 
+    SIGUSR2 resumes what a guard suspended and releases held messages.
     Called once the reactor has put its own handlers in place, which would end the
     process with the signal's number.
     """
@@ -100,9 +101,13 @@ def heed_signals(reactor: Any, gateway: Gateway) -> None:
     def reopen(_: int, __: object) -> None:
         reactor.callFromThread(gateway.reopen_logs)
 
+    def resume(_: int, __: object) -> None:
+        reactor.callFromThread(gateway.resume)
+
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, reopen)
+    signal.signal(signal.SIGUSR2, resume)
 
 
 def say_in_one_line(

@@ -84,8 +84,9 @@ class Site:
         return [row for row in rows if row[1] == kind]
 
     def journal(self) -> list[dict[str, object]]:
-        """The simulator's journal."""
-        return [json.loads(line) for line in self.lines("apns_simulator.jsonl")]
+        """The simulator's journal without flushes, which have no token."""
+        lines = [json.loads(line) for line in self.lines("apns_simulator.jsonl")]
+        return [line for line in lines if line["token"]]
 
     def start(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
         """In the foreground; `wait` for the banner."""

@@ -18,6 +18,7 @@ from tests.integration.gateway import (
     TWISTD,
     Site,
     environment,
+    free_port,
     terminate,
     wait_until,
 )
@@ -199,6 +200,57 @@ class PluginTests(TestCase):
         self.assertEqual(
             site.journal()[0]["payload"], '{"aps":{"alert":"Größe","badge":3}}'
         )
+
+
+class MailTests(TestCase):
+    """What leaves as mail, to Postfix's sink."""
+
+    def test_notice_and_mail(self) -> None:
+        """A refused push is told to its sender; a mail domain gets the mail part."""
+        program = shutil.which("smtp-sink", path=os.environ["PATH"] + ":/usr/sbin")
+        if program is None:
+            raise SkipTest("Postfix's smtp-sink is not installed")
+        site = Site.make(
+            Path(self.mktemp()).absolute(),
+            delivery_response_timeout="200",
+            generate_bounces="true",
+        )
+        port, folder = free_port(), site.folder / "mail"
+        folder.mkdir()
+        with site.configuration.open("a") as configuration:
+            configuration.write(
+                'domain "example.net" { delivery_method = "esmtp" '
+                f'routes = ( "127.0.0.1:{port}" ) }}\n'
+            )
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+        sink = subprocess.Popen(
+            [program, *user, "-d", f"{folder}/%M.", f"127.0.0.1:{port}", "10"]
+        )
+        try:
+            with site.running() as child:
+                self.send(
+                    site,
+                    message().replace(TOKEN.encode(), b"ab"),
+                    "4711@apn_example.com",
+                )
+                self.send(site, message("To Bob"), "bob@example.net")
+                wait_until("both mails", lambda: len(list(folder.iterdir())) == 2)
+                wait_until("their records", lambda: len(site.records("D")) == 2)
+                self.assertEqual(terminate(child), 0)
+        finally:
+            sink.kill()
+            sink.wait()
+        mails = sorted(path.read_text() for path in folder.iterdir())
+        notice = next(mail for mail in mails if "X-Mail-Args: <>" in mail)
+        self.assertIn("Diagnostic-Code: x-apns; 5 Invalid Token Size", notice)
+        (other,) = set(mails) - {notice}
+        self.assertIn("X-Rcpt-Args: <bob@example.net>", other)
+        self.assertNotIn("X-Device-Token", other)
+
+    def send(self, site: Site, content: bytes, recipient: str) -> None:
+        """By Python's own SMTP client."""
+        with smtplib.SMTP("127.0.0.1", site.smtp_port, timeout=30) as client:
+            client.sendmail("news@example.net", recipient, content)
 
 
 class ForeignClientTests(TestCase):

@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 from mcmtpush.apns.window import Window
 from mcmtpush.config.views import (
     DeliverySettings,
+    GuardSettings,
     ListenSettings,
     ProcessSettings,
     QueueSettings,
@@ -334,23 +335,40 @@ class Program(Gateway):
         self.store.apply = self.pipe.guarded(self.store.apply)  # type: ignore[method-assign]
         log: Any = Log(self.pipe.ledger)
         self.records = self.settler._records = log
+        self.scheduler.open_lane = self._open_lane
 
     def _open_lane(self, queue: Queue) -> Lane:
         return Pool(
             queue,
             settings=self.pipe.delivery(queue.key),
-            connect=lambda _: Endpoint(self.pipe, self.machine),  # type: ignore[arg-type, return-value]
+            connect=Network(self.pipe, self.machine),  # type: ignore[arg-type]
             disposition=self.settler,
             clock=self.machine,
             now=self.world.now,
             dice=self.world.dice,
             counters=self.counters,
+            limits=self.lanes._limits,
+            buckets=self.lanes._buckets,
         )
 
     @property
     def smtp(self) -> Any:
         """The factory that listens."""
         return self.machine.tcpServers[-1][1]
+
+
+class Network:
+    """How the pool reaches its routes."""
+
+    def __init__(self, pipe: Pipe, machine: Machine) -> None:
+        self.pipe = pipe
+        self.machine = machine
+
+    def __call__(self, _route: Route) -> Endpoint:
+        return Endpoint(self.pipe, self.machine)
+
+    def fail(self, address: str) -> None:
+        """There is only one address."""
 
 
 class Endpoint:
@@ -407,7 +425,14 @@ class Pipe:
         self.wires: list[Wire] = []
         self.injections: list[Injection] = []
         self.queueing = evolve(
-            QueueSettings("apn", 60, 240, message_expiration_seconds=7200), **queueing
+            QueueSettings(
+                "apn",
+                60,
+                240,
+                message_expiration_seconds=7200,
+                generate_bounces=False,
+            ),
+            **queueing,
         )
         self.delivering = DeliverySettings(
             "apn",
@@ -415,6 +440,7 @@ class Pipe:
             response_timeout_seconds=RESPONSE_SECONDS,
             connect_timeout_seconds=5,
             max_outbound_connections=3,
+            guard=GuardSettings(first=0, window=0, share=0.0),
         )
         self.follow(script or Script())
         self.begin()
@@ -559,6 +585,11 @@ class Pipe:
             if record.kind in kinds
             and (injection is None or record.message.id in injection.ids)
         ]
+
+    @property
+    def frames(self) -> list[Any]:
+        """The journal's lines of pushes, without the frames that ask for proof."""
+        return [line for line in self.journal.lines if line.token]
 
     def judged(self, injection: Injection, verdict: str) -> list[JournalLine]:
         """What the simulator did with a transaction's frames."""

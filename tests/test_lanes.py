@@ -1,0 +1,115 @@
+"""Which way out a queue gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.testing import MemoryReactorClock
+
+from mcmtpush.apns.feedback import FeedbackRecord
+from mcmtpush.config.settings import Configuration
+from mcmtpush.counters import Counters
+from mcmtpush.delivery.mail.pool import MailPool
+from mcmtpush.delivery.pool import Pool
+from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere, gone
+from mcmtpush.records.token import TokenEvent, TokenEvents
+from mcmtpush.values import Attempt, Entry, Expired, QueueKey
+from tests.config.samples import tree
+from tests.support.case import TestCase
+
+
+TEXT = """
+apn {}
+domain "push.example" {
+  delivery_method = "apn" routes = ( "apn://gw?port=1" )
+  apn_feedback_route = "apn://feedback?port=2196"
+}
+domain /quiet/ { delivery_method = "apn" apn_feedback_route = "apn://f?port=1" }
+domain "hole.example" { delivery_method = "apn" blackhole = "internal" }
+domain "old.example" { delivery_method = "gcm" }
+"""
+
+
+class Waiting:
+    """A queue with some entries, and the disposition they end in."""
+
+    def __init__(self, domain: str, count: int = 0) -> None:
+        self.key = QueueKey("default", "default", domain)
+        self.entries = [Entry(row, 0.0) for row in range(count)]
+        self.settled: list[Attempt] = []
+
+    @property
+    def backlog(self) -> int:
+        return len(self.entries)
+
+    def take(self, limit: int) -> list[Entry]:
+        taken, self.entries = self.entries[:limit], self.entries[limit:]
+        return taken
+
+    def settle(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
+        self.settled += attempts
+
+
+class LanesTests(TestCase):
+    def setUp(self) -> None:
+        """Lanes of a small configuration."""
+        self.queue = Waiting("hole.example", 700)
+        self.lanes = Lanes(
+            reactor=MemoryReactorClock(),
+            configuration=Configuration(tree(TEXT)),
+            mails=self,
+            now=lambda: 0.0,
+            dice=Random(1),
+            counters=Counters(),
+            resolver=list,
+        )
+        self.lanes.disposition = self.queue
+
+    def load_mail(self, row: int) -> Deferred[bytes | None]:
+        """The spool's part; nothing is sent here."""
+        return succeed(None)
+
+    def test_by_method(self) -> None:
+        """Push, mail, nothing, and the hole."""
+        for domain, kind in (
+            ("push.example", Pool),
+            ("elsewhere.example", MailPool),
+            ("old.example", Nowhere),
+            ("hole.example", Blackhole),
+        ):
+            lane = self.lanes.open(Waiting(domain))  # type: ignore[arg-type]
+            self.assertIsInstance(lane, kind, domain)
+
+    def test_blackhole(self) -> None:
+        """All that comes fails, with the text that says so."""
+        lane = self.lanes.open(self.queue)  # type: ignore[arg-type]
+        lane.work()
+        self.assertEqual(self.queue.backlog, 0)
+        self.assertEqual(len(self.queue.settled), 700)
+        outcomes = {attempt.outcome for attempt in self.queue.settled}
+        self.assertEqual(outcomes, {Expired(BLACKHOLED)})
+        self.successResultOf(lane.drain())
+
+    def test_nowhere_keeps(self) -> None:
+        """Without a way out messages stay where they are."""
+        lane = Nowhere()
+        lane.work()
+        self.successResultOf(lane.drain())
+
+    def test_resume_counts_suspended_lanes(self) -> None:
+        """Lanes that were not suspended are not counted."""
+        self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
+        self.assertEqual(self.lanes.resume(), 0)
+
+    def test_pollers(self) -> None:
+        """Named domains with a feedback route are polled; patterns cannot be."""
+        path = str(Path(self.mktemp()).absolute())
+        pollers = self.lanes.pollers(TokenEvents(path, 0o600))
+        self.assertEqual(len(pollers), 1)
+        self.assertEqual(
+            gone(FeedbackRecord(7, b"\xab\xcd"), "push.example"),
+            TokenEvent(7, "abcd", "push.example", "Unregistered", "feedback"),
+        )
