@@ -42,6 +42,7 @@ _CONTAINER_SUBTYPE = b"vnd.msys.mcmt"
 _MAIL_TYPES = frozenset({b"message/rfc822", b"message/rfc2822"})
 _PUSH_TYPE = b"message/vnd.msys.apn"
 _BOUNDARY_LINE_END = re.compile(rb"(--)?[ \t]*(\r?\n|\r|\Z)")
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _LONE_LF = re.compile(rb"(?<!\r)\n")
 _TOP = "the message"
 
@@ -79,10 +80,15 @@ _DEFAULT_LIMITS = Limits()
 def is_container(content: bytes) -> bool:
     """Whether a message's own header says multi-channel.
 
-    Looks at no more than the first 64 KiB and never raises.
+    Never raises.  A header too long for `open_container` that as much as mentions
+    the type counts as one, so that it is refused and cannot slip by.
     """
-    if _CONTAINER_SUBTYPE not in content[:HEADER_BYTES].lower():
+    end = _EMPTY_LINE.search(content)
+    header = content if end is None else content[: end.start()]
+    if _CONTAINER_SUBTYPE not in header.lower():
         return False
+    if len(header) > HEADER_BYTES:
+        return True
     types = field_values(top_header(content), b"content-type:")
     return bool(types) and media_type(types[0]) == CONTAINER_TYPE
 

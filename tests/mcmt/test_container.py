@@ -86,11 +86,16 @@ class IsContainerTests(TestCase):
         ):
             self.assertFalse(is_container(content), content)
 
-    def test_looks_at_a_bounded_piece_only(self) -> None:
-        """A type that begins behind 64 KiB of header is not found."""
+    def test_a_long_header_hides_nothing(self) -> None:
+        """A container with too much header is one, and is refused when opened."""
         far = b"X: 1\r\n" * 11000 + TOP + b"\r\n"
-        self.assertFalse(is_container(far))
-        self.assertTrue(is_container(far[6000:]))
+        self.assertTrue(is_container(far))
+        self.assertTrue(is_container(far.replace(b"\r", b"")))
+        with self.assertRaises(MessageRejected) as caught:
+            open_container(far)
+        self.assertEqual(
+            (caught.exception.code, caught.exception.enhanced), (550, "5.6.0")
+        )
 
     @readable
     @given(
