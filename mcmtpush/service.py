@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.names.client import createResolver
@@ -102,6 +102,8 @@ class Gateway(Service):
         self.world = world
         self.counters = Counters()
         self.pollers: list[FeedbackPoller] = []
+        self._hurried = False
+        self._waiting: Deferred[None] | None = None
 
     # -- built -------------------------------------------------------------------
 
@@ -220,10 +222,10 @@ class Gateway(Service):
 
     def _open(self) -> None:
         self.spool.start()
+        _at_once(self.simulator.start())
         reason = self.records.start()
         if reason is not None:
             raise StartError(reason)
-        _at_once(self.simulator.start())
         _at_once(self.listener.start())
         _watched("recovery of the spool", self.scheduler.start())
         self._purge()
@@ -251,19 +253,33 @@ class Gateway(Service):
         self._purging.cancel()
         for poller in self.pollers:
             poller.stop()
-        await self.listener.drain(GOODBYE_SECONDS)
-        await self.scheduler.drain()
-        await self._settled()
+        await self._unless_hurried(self.listener.drain(GOODBYE_SECONDS))
+        await self._unless_hurried(self.scheduler.drain())
+        await self._unless_hurried(Deferred.fromCoroutine(self._settled()))
         await self.spool.stop()
         self.records.close()
         await self.simulator.stop()
         log.info("drained; {counts}", counts=_readable(self.counters))
 
+    def hurry(self) -> None:
+        """A second signal: wait for nothing more but the spool's last commit."""
+        log.warn("in a hurry: what is not settled stays on the disk")
+        self._hurried = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    async def _unless_hurried(self, step: Deferred[Any]) -> None:
+        if not self._hurried:
+            self._waiting = Deferred()
+            await DeferredList([step, self._waiting], fireOnOneCallback=True)
+            self._waiting = None
+
     async def _settled(self) -> None:
         reactor = self.world.reactor
         end = reactor.seconds() + SETTLED_SECONDS
         self.settler.flush()
-        while not self.settler.idle and reactor.seconds() < end:
+        while not (self.settler.idle or self._hurried) and reactor.seconds() < end:
             await deferLater(reactor, 0.02)
             self.settler.flush()
 

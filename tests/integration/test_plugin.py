@@ -75,6 +75,22 @@ class PluginTests(TestCase):
             self.assertEqual(terminate(child), 0)
         self.assertEqual(len(site.records("D")), 1)
 
+    def test_second_sigterm_does_not_wait(self) -> None:
+        """Twice SIGTERM ends the response window early and keeps the message."""
+        site = self.site(delivery_response_timeout="20000")
+        text = site.configuration.read_text()
+        site.configuration.write_text(
+            text.replace("retry_interval = 60", "apn_flush_interval = 0")
+        )
+        with site.running() as child:
+            self.inject(site, message())
+            wait_until("the journal", lambda: len(site.journal()) == 1)
+            child.send_signal(signal.SIGTERM)
+            wait_until("the draining", lambda: "draining" in site.output())
+            self.assertEqual(terminate(child), 0)
+        self.assertIn("in a hurry", site.output())
+        self.assertEqual(site.records("D"), [])
+
     def test_kill_loses_nothing(self) -> None:
         """What was answered 250 before a kill -9 is delivered after a restart."""
         site = self.site(delivery_response_timeout="300")
