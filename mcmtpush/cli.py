@@ -7,6 +7,7 @@ Each verb asks one pure module and prints what it answers: `check` the lint,
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import sys
@@ -21,7 +22,7 @@ from mcmtpush.config import explain as explaining
 from mcmtpush.config.finding import as_data, has_errors, stricter, summary
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.merge import read_configuration
-from mcmtpush.files import DiskFiles
+from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.injection import (
     InjectionError,
     Server,
@@ -29,8 +30,8 @@ from mcmtpush.injection import (
     inject,
     parse_server,
 )
+from mcmtpush.judges import JUDGES
 from mcmtpush.mcmt.compose import compose
-from mcmtpush.records.macros import check_format
 from mcmtpush.verbs import dead, spool
 
 
@@ -63,12 +64,17 @@ def check(file: str, as_json: bool, strict: bool) -> None:
     """Say what is wrong with the configuration FILE.
 
     One line for each finding, file:line:column: severity: message, and a last line
-    that sums up.  Certificates and keys are opened, nothing else is touched.
+    that sums up.  Certificates, keys and the simulator's script are opened, nothing
+    else is touched.
 
     Exit code: 0 no errors, 1 errors, 2 unusable arguments.
     """
     _, findings = load_configuration(
-        file, DiskFiles(), time.time(), check_format=check_format
+        file,
+        DiskFiles(),
+        time.time(),
+        judges=JUDGES,
+        search_path=read_search_path(os.environ),
     )
     if strict:
         findings = stricter(findings)
@@ -109,7 +115,7 @@ def explain(file: str, words: tuple[str, ...], as_json: bool) -> None:
 
     Exit code: 0 answered, 1 the file has errors, 2 unusable arguments.
     """  # noqa: D301 - click wants the character
-    root, findings = read_configuration(file, DiskFiles())
+    root, findings = read_configuration(file, DiskFiles(), read_search_path(os.environ))
     if has_errors(findings):
         for finding in findings:
             if finding.severity == "error":

@@ -5,7 +5,6 @@ This file and `service` are the only ones that name the reactor.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -23,8 +22,8 @@ from twisted.python import usage
 from mcmtpush._version import __version__
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
-from mcmtpush.files import DiskFiles
-from mcmtpush.records.macros import check_format
+from mcmtpush.files import DiskFiles, read_search_path
+from mcmtpush.judges import JUDGES
 from mcmtpush.service import Gateway, StartError, World
 
 
@@ -54,7 +53,12 @@ class Options(usage.Options):
 def read_or_exit(path: str) -> Configuration:
     """The configuration at `path`, or every error on one line each and exit 1."""
     configuration, findings = load_configuration(
-        path, DiskFiles(), time.time(), socket.gethostname(), check_format
+        path,
+        DiskFiles(),
+        time.time(),
+        socket.gethostname(),
+        JUDGES,
+        search_path=read_search_path(os.environ),
     )
     for finding in findings:
         print(finding, file=sys.stderr)
@@ -82,9 +86,11 @@ def makeService(options: Options) -> Gateway:
 
 
 def heed_signals(reactor: Any, gateway: Gateway) -> None:
-    """SIGTERM and SIGINT drain and exit 0, SIGHUP reopens the record logs.
+    """SIGTERM and SIGINT drain and exit 0; once more, they end the waiting.
 
-    SIGUSR2 resumes what a guard suspended and releases held messages.
+    SIGHUP reopens the record logs; SIGUSR2 resumes what a guard suspended and releases
+    held messages.
+
     Called once the reactor has put its own handlers in place, which would end the
     process with the signal's number.
     """
@@ -94,9 +100,10 @@ def heed_signals(reactor: Any, gateway: Gateway) -> None:
 
     def stop_once(name: str) -> None:
         log.info("{name}: stopping", name=name)
-        if reactor.running:
-            with contextlib.suppress(ReactorNotRunning):
-                reactor.stop()
+        try:
+            reactor.stop()
+        except ReactorNotRunning:
+            gateway.hurry()
 
     def reopen(_: int, __: object) -> None:
         reactor.callFromThread(gateway.reopen_logs)

@@ -8,6 +8,7 @@ for one message, shows all of it.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import time
@@ -25,7 +26,7 @@ from mcmtpush.config.finding import has_errors
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.errors import McmtPushError, SpoolError
-from mcmtpush.files import DiskFiles
+from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.injection import Server, inject, parse_server
 from mcmtpush.replay import Pace, Replay, parse_rate, parse_span
 from mcmtpush.spool.check import Inspection, inspect_spool
@@ -104,7 +105,9 @@ def _database(config: str, folder: str | None) -> str:
                 f"{config} does not exist: name the configuration with --config FILE, "
                 "or the spool with --spool FOLDER"
             )
-        root, findings = read_configuration(config, DiskFiles())
+        root, findings = read_configuration(
+            config, DiskFiles(), read_search_path(os.environ)
+        )
         if has_errors(findings):
             _leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
         try:

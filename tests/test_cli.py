@@ -41,9 +41,12 @@ class CliCase(TestCase):
         path.write_text(text, encoding="utf-8")
         return path
 
-    def run_verb(self, *words: str, stdin: bytes | None = None) -> Result:
+    def run_verb(
+        self, *words: str, stdin: bytes | None = None, search_path: str | None = None
+    ) -> Result:
         """What the command says; a traceback is a failed test."""
-        result = CliRunner().invoke(cli.main, words, input=stdin)
+        environment = {"EC_CONF_SEARCH_PATH": search_path}
+        result = CliRunner(env=environment).invoke(cli.main, words, input=stdin)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -149,6 +152,66 @@ class CheckTests(CliCase):
         result = self.run_verb("check", "nowhere.conf")
         self.assertEqual(result.exit_code, 2)
         self.assertIn("'nowhere.conf' does not exist", result.stderr)
+
+    def test_a_pipe_is_no_configuration(self) -> None:
+        """Nobody waits for one: not as the main file, in a folder, as a certificate."""
+        pipes = self.folder / "pipes"
+        pipes.mkdir()
+        os.mkfifo(pipes / "x")
+        text = f'include "pipes" tls_certificate = "{pipes}/x"\n'
+        path = str(self.write("piped.conf", text))
+        result = self.run_verb("check", path)
+        self.assertEqual(result.exit_code, 1)
+        included, named, _ = result.stdout.splitlines()
+        self.assertIn(f'{path}:1:9: error: cannot read "{pipes}/x": it is a', included)
+        self.assertIn(f"tls_certificate {pipes}/x cannot be read: it is a pipe", named)
+        result = self.run_verb("check", str(pipes / "x"))
+        self.assertIn("it is a pipe, not a regular file", result.stdout)
+
+    def test_what_others_judge(self) -> None:
+        """Ciphers, versions, formats and scripts."""
+        path = self.write(
+            "judged.conf",
+            'tls_ciphers = "NOSUCH"\ntls_protocols = "+FOO"\n'
+            'apns_simulator { listen "127.0.0.1:1" {} script = "no.json" }\n'
+            'apn {} apn_logger "x" { log_delivery_format = "%zz" }\n',
+        )
+        result = self.run_verb("check", str(path))
+        self.assertEqual(result.exit_code, 1)
+        lines = result.stdout.splitlines()
+        self.assertTrue(lines.pop().endswith(": 4 errors"))
+        for line, text in zip(
+            lines, ('"NOSUCH"', '"+FOO"', "no.json cannot be read", "%z"), strict=True
+        ):
+            self.assertIn(text, line)
+
+    def test_search_path(self) -> None:
+        """EC_CONF_SEARCH_PATH says where includes are, for check and explain."""
+        other = self.folder / "other"
+        other.mkdir()
+        (other / "part.conf").write_text("idle_timeout = 77\n", encoding="utf-8")
+        path = str(self.write("main.conf", 'include "part.conf"\n'))
+        self.assertEqual(self.run_verb("check", path).exit_code, 1)
+        found = self.run_verb("check", path, search_path=f"/nowhere:{other}")
+        self.assertEqual(found.exit_code, 0, found.stdout)
+        answer = self.run_verb("explain", path, "idle_timeout", search_path=str(other))
+        self.assertIn(f"set in global at {other}/part.conf:1", answer.stdout)
+        lost = self.run_verb("check", path, search_path="/nowhere:/else")
+        self.assertIn(
+            f"looked for {self.folder}/part.conf, /nowhere/part.conf, /else/part.conf",
+            lost.stdout,
+        )
+
+    def test_local_changes_of_a_relative_file(self) -> None:
+        """They are named relative, too, by check and by explain."""
+        self.write("rel.conf", "local_changes_file = local.conf\n")
+        name = os.path.relpath(self.folder / "rel.conf")
+        local = self.write("local.conf", "idle_timeout = 78\n")
+        answer = self.run_verb("explain", name, "idle_timeout")
+        self.assertIn(f"global at {os.path.relpath(local)}:1\n", answer.stdout)
+        local.write_text("nope = 1\n", encoding="utf-8")
+        result = self.run_verb("check", name)
+        self.assertTrue(result.stdout.startswith(f"{os.path.relpath(local)}:1:1: "))
 
     @readable
     @given(st.binary(max_size=200))

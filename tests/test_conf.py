@@ -13,9 +13,9 @@ from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import DeliverySettings, LoggerSettings, Route
 from mcmtpush.disposition.schedule import delay_before, retry_limit
 from mcmtpush.errors import ConfigError, MessageRejected
+from mcmtpush.judges import JUDGES
 from mcmtpush.reception.address import Address
 from mcmtpush.reception.relay import can_relay, check_relaying
-from mcmtpush.records.macros import check_format
 from tests.config.keys import certificate, day, key
 from tests.support.case import TestCase
 
@@ -53,7 +53,7 @@ def load(
     path: Path, *, set_up: bool = True
 ) -> tuple[Configuration | None, list[ConfigError]]:
     """What the gateway makes of a sample when it starts."""
-    return load_configuration(str(path), Machine(set_up), day(1), "here", check_format)
+    return load_configuration(str(path), Machine(set_up), day(1), "here", JUDGES)
 
 
 class ConfCase(TestCase):

@@ -53,10 +53,10 @@ Value = Token | Words | Pairs
 
 @frozen
 class Assignment:
-    """`name = value`."""
+    """`name = value`; the value is None where it was left out, which is a fault."""
 
     name: Token
-    value: Value
+    value: Value | None
 
 
 @frozen
@@ -168,8 +168,7 @@ class _Parser:
             return self._stanza(name, None)
         while self._peek().is_mark("="):
             self._fault('"=" stands twice', self._take())
-        value = self._value(name, equals)
-        return None if value is None else Assignment(name, value)
+        return Assignment(name, self._value(name, equals))
 
     def _unassigned(self, name: Token) -> Assignment:
         """A dictionary needs no `=`; a list does."""
@@ -359,14 +358,16 @@ class _Parser:
         self._skip_line(name)
         if self._peek().is_mark("{"):
             return self._stanza(name, instance)
-        self._unopened += 1
+        # Content is indented: then it is likely the brace before it that is missing.
+        self._unopened += self._peek().column > name.column
         return None
 
     def _skip_line(self, start: Token) -> None:
-        """To a brace, or a word that begins a later line."""
+        """To a brace, or a word or `=` that begins a later line."""
         while not self._peek().is_mark("{}") and self._peek().kind is not Kind.END:
             token = self._peek()
-            if token.first and token.kind is Kind.WORD and token.line > start.line:
+            begins = token.kind is Kind.WORD or token.is_mark("=")
+            if token.first and begins and token.line > start.line:
                 return
             self._take()
 

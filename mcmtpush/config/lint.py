@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from attrs import frozen
+
 from mcmtpush.config.addresses import same_listen
 from mcmtpush.config.credentials import Credentials
 from mcmtpush.config.finding import about, has_errors, in_order
@@ -20,6 +22,7 @@ from mcmtpush.config.scopes import Fallback, resolve
 from mcmtpush.config.settings import (
     LISTENER,
     Configuration,
+    is_on,
     mcmt_reception,
     open_listens,
 )
@@ -28,8 +31,21 @@ from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Files
 
 
-FormatCheck = Callable[[str], list[str]]
-"""What is wrong with a record format; the language of formats belongs to records."""
+@frozen
+class Judges:
+    """Those who know languages that are not the configuration's.
+
+    Each says in sentences what is wrong; none means nothing.
+
+    Attributes:
+        format: of the format of a record.
+        ciphers: of a cipher list.
+        script: of the content of a simulator's script.
+    """
+
+    format: Callable[[str], list[str]]
+    ciphers: Callable[[str], list[str]]
+    script: Callable[[bytes], list[str]]
 
 
 def load_configuration(
@@ -37,7 +53,9 @@ def load_configuration(
     files: Files,
     now: float,
     hostname: str = "localhost",
-    check_format: FormatCheck | None = None,
+    judges: Judges | None = None,
+    *,
+    search_path: tuple[str, ...] | None = None,
 ) -> tuple[Configuration | None, list[ConfigError]]:
     """Read and check the configuration at `path`.
 
@@ -46,16 +64,18 @@ def load_configuration(
         files: how files are read.
         now: seconds since the epoch, for certificates that expire.
         hostname: of this machine, where the configuration gives none.
-        check_format: judges the formats of every `apn_logger`.
+        judges: who judges record formats, cipher lists and scripts; without them
+            these are taken as they are.
+        search_path: where included files are looked for, see `read_configuration`.
 
     Returns:
         The configuration, or None if a finding is an error, and all findings of
         all files in order.
     """
-    root, findings = read_configuration(path, files)
+    root, findings = read_configuration(path, files, search_path)
     findings += lint(root, files, now)
-    if check_format is not None:
-        findings += _check_formats(root, check_format)
+    if judges is not None:
+        findings += _ask_judges(root, files, judges)
     findings = in_order(path, findings)
     return None if has_errors(findings) else Configuration(root, hostname), findings
 
@@ -135,19 +155,55 @@ def _check_modules(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]
         for logger in root.of_kind("apn_logger"):
             text = 'apn_logger logs nothing without the stanza "apn {}"'
             yield about(logger, text, "warning")
+    elif any(case.is_push for case in deliveries):
+        yield from _check_switch(root)
     for simulator in root.of_kind("apns_simulator"):
         if not any(simulator.of_kind("listen")):
             text = 'apns_simulator has no listen, such as listen "127.0.0.1:2195" {}'
             yield about(simulator, text, "warning")
 
 
-def _check_formats(root: Scope, check_format: FormatCheck) -> Iterator[ConfigError]:
-    for logger in root.of_kind("apn_logger"):
-        for name, definitions in logger.settings.items():
-            if name.endswith("_format"):
-                setting = definitions[-1]
-                for problem in check_format(setting.value):
-                    yield about(setting, f"{setting.option.name}: {problem}")
+def _check_switch(root: Scope) -> Iterator[ConfigError]:
+    for apn in root.of_kind("apn"):
+        for setting in apn.settings.get("enabled", [])[-1:]:
+            if not setting.value:
+                text = (
+                    "apn is switched off (enabled = false): messages for domains with "
+                    'delivery_method "apn" stay queued'
+                )
+                yield about(setting, text, "warning")
+
+
+def _ask_judges(root: Scope, files: Files, judges: Judges) -> Iterator[ConfigError]:
+    for scope in _walk(root):
+        for definitions in scope.settings.values():
+            setting = definitions[-1]
+            name = setting.option.name
+            if name == "tls_ciphers" and setting.value:
+                yield from _say(setting, judges.ciphers(setting.value))
+            elif scope.kind == "apn_logger" and name.endswith("_format"):
+                yield from _say(setting, judges.format(setting.value))
+            elif scope.kind == "apns_simulator" and name == "script" and is_on(scope):
+                yield from _judge_script(setting, files, judges)
+
+
+def _say(setting: Setting, problems: list[str]) -> Iterator[ConfigError]:
+    for problem in problems:
+        yield about(setting, f"{setting.option.name}: {problem}")
+
+
+def _judge_script(
+    setting: Setting, files: Files, judges: Judges
+) -> Iterator[ConfigError]:
+    path = setting.value
+    try:
+        content = files.read(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        yield about(setting, f"script {path} cannot be read: {reason}")
+        return
+    for problem in judges.script(content):
+        yield about(setting, f"script {path}: {problem}")
 
 
 def _check_listens(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]:
@@ -172,7 +228,9 @@ def _check_listen(
     chain = fallback.receiving(listen.name, None, LISTENER)
     certificate = resolve(OPTIONS["tls_certificate"], chain)
     use_ssl = resolve(OPTIONS["use_ssl"], chain)
-    if use_ssl.value and use_ssl.setting and certificate.value in {None, "none"}:
+    faulty = any("tls_certificate" in scope.faulty for scope in chain)
+    bare = certificate.value in {None, "none"} and not faulty
+    if use_ssl.value and use_ssl.setting and bare:
         yield about(use_ssl.setting, "use_ssl needs tls_certificate and tls_key")
     if pushes and not _takes_pushes(listen, chain):
         setting = resolve(OPTIONS["mcmt_reception"], chain).setting
@@ -209,7 +267,9 @@ def _check_credentials(
         if case.is_push:
             certificate, key = case.ask("tls_certificate"), case.ask("tls_key")
             yield from credentials.check_pair(
-                certificate.setting, key.setting, complete=case.exact
+                certificate.setting,
+                key.setting,
+                complete=case.exact and not case.is_faulty("tls_key"),
             )
     fallback = Fallback(root)
     for kind in (LISTENER, "apns_simulator"):
@@ -218,5 +278,5 @@ def _check_credentials(
             yield from credentials.check_pair(
                 resolve(OPTIONS["tls_certificate"], chain).setting,
                 resolve(OPTIONS["tls_key"], chain).setting,
-                complete=True,
+                complete=not any("tls_key" in scope.faulty for scope in chain),
             )

@@ -39,7 +39,9 @@ from mcmtpush.errors import ConfigError, Severity
 from mcmtpush.ports import Files
 
 
-def read_configuration(path: str, files: Files) -> tuple[Scope, list[ConfigError]]:
+def read_configuration(
+    path: str, files: Files, search_path: tuple[str, ...] | None = None
+) -> tuple[Scope, list[ConfigError]]:
     """Read a configuration with everything it includes.
 
     Never raises for bad input: whatever could be understood is in the tree, and
@@ -48,8 +50,10 @@ def read_configuration(path: str, files: Files) -> tuple[Scope, list[ConfigError
     Args:
         path: the main file; the files it includes are named after it.
         files: what the names mean.
+        search_path: folders in which included files are looked for that are not
+            beside the file that includes them; None is the folder of the main file.
     """
-    reading = _Reading(Sources(files, path))
+    reading = _Reading(Sources(files, path, search_path))
     root = Scope("global")
     try:
         reading.read_file(path, root, _Spot(path, ""))
@@ -86,6 +90,7 @@ class _Reading:
 
     sources: Sources
     errors: list[ConfigError] = field(factory=list)
+    _local_changes: str = ""  # as named to the user; the setting is absolute
     _warned: set[str] = field(factory=set)
     _instances: dict[tuple[int, str, Hashable], Scope] = field(factory=dict)
 
@@ -119,14 +124,16 @@ class _Reading:
         settings = root.settings.get("local_changes_file")
         if not settings:
             return
-        path, place = settings[-1].value, settings[-1].place
+        path, place = self._local_changes, settings[-1].place
         try:
             self.sources.files.entries(path)
         except FileNotFoundError:
             return
         except OSError:
             pass  # reading it says why
-        if path in {posixpath.abspath(known) for known in self.sources.order}:
+        if settings[-1].value in {
+            posixpath.abspath(known) for known in self.sources.order
+        }:
             fault = "local_changes_file must be a file that is not read otherwise"
             self.errors.append(_error(fault, place, "local_changes_file"))
             return
@@ -163,6 +170,8 @@ class _Reading:
     def _set(self, scope: Scope, item: Assignment, spot: _Spot) -> None:
         name = item.name.text
         option = find_option(name, scope.kind)
+        if option is None and item.value is None:
+            return
         if option is None:
             self._fault(unknown_option(name, scope), item.name, spot, name)
             return
@@ -172,15 +181,28 @@ class _Reading:
                 self._fault(text, item.name, spot, option.name)
             return
         self._remark(option, item.name, scope, spot)
+        if item.value is None:
+            scope.faulty.add(option.name)
+            return
         try:
             value = read_value(option, item.value, spot.folder)
         except ValueFault as fault:
-            if fault.line not in spot.broken:
-                place = Place(spot.file, fault.line, fault.column)
-                self.errors.append(_error(fault.message, place, option.name))
+            scope.faulty.add(option.name)
+            self._misfit(option, fault, spot)
             return
         place = Place(spot.file, item.name.line, item.name.column)
         scope.settings.setdefault(option.name, []).append(Setting(option, value, place))
+        if option.name == "local_changes_file" and isinstance(item.value, Token):
+            beside = posixpath.dirname(spot.file)
+            self._local_changes = posixpath.normpath(
+                posixpath.join(beside, item.value.text)
+            )
+
+    def _misfit(self, option: Option, fault: ValueFault, spot: _Spot) -> None:
+        for one in (fault, *fault.further):
+            if one.line not in spot.broken:
+                place = Place(spot.file, one.line, one.column)
+                self.errors.append(_error(one.message, place, option.name))
 
     def _remark(self, option: Option, name: Token, scope: Scope, spot: _Spot) -> None:
         if spot.quiet:

@@ -64,6 +64,10 @@ class Case:
         """The value of an option for this queue."""
         return resolve(OPTIONS[option_name], self.chain)
 
+    def is_faulty(self, option_name: str) -> bool:
+        """Whether the option was given with a value that does not fit."""
+        return any(option_name in scope.faulty for scope in self.chain)
+
     def covers(self, other: Case) -> bool:
         """Whether the other one is a single domain that this one also speaks of."""
         if self.exact or not other.exact:
@@ -115,6 +119,8 @@ def check_case(case: Case, others: Iterable[Case]) -> Iterator[ConfigError]:
 def _check_timeouts(case: Case) -> Iterator[ConfigError]:
     idle, response = case.ask("idle_timeout"), case.ask("delivery_response_timeout")
     method = case.ask("delivery_method").setting
+    if case.is_faulty("idle_timeout") or case.is_faulty("delivery_response_timeout"):
+        return
     if idle.value == 0 and idle.setting:
         yield about(
             idle.setting,
@@ -141,19 +147,21 @@ def _check_needs(case: Case, others: Iterable[Case]) -> Iterator[ConfigError]:
     who = _subject(case)
     if method is None:
         return
-    if not case.ask("routes").value and not any(
-        other.ask("routes").value for other in covered
-    ):
+    if not any(map(_routed, (case, *covered))):
         text = f'{who} has no routes: add routes = ( "apn://gateway?port=2195" )'
         yield about(method, text)
-    if not _certificate(case) and not any(map(_certificate, covered)):
+    if not any(map(_certified, (case, *covered))):
         text = f"{who} has no tls_certificate: gateways ask for one"
         yield about(method, text, "warning")
 
 
-def _certificate(case: Case) -> str | None:
-    path: str | None = case.ask("tls_certificate").value
-    return None if path == "none" else path
+def _routed(case: Case) -> bool:
+    return bool(case.ask("routes").value) or case.is_faulty("routes")
+
+
+def _certified(case: Case) -> bool:
+    path = case.ask("tls_certificate").value
+    return path not in {None, "none"} or case.is_faulty("tls_certificate")
 
 
 def _subject(case: Case) -> str:

@@ -1,7 +1,7 @@
 """The files of one configuration: finding, reading and not reading in circles.
 
-Where an include is looked for: beside the file that includes it, then beside the
-main file.
+Where an include is looked for: beside the file that includes it, then along the
+search path, which is the folder of the main file unless somebody says otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from mcmtpush.config.grammar import Item, read_items
-from mcmtpush.config.tokens import Faults, decode, read_tokens, shown
+from mcmtpush.config.tokens import Faults, decode, printable, read_tokens, shown
 from mcmtpush.errors import ConfigError, McmtPushError
 from mcmtpush.ports import Files
 
@@ -33,11 +33,13 @@ class Sources:
 
     Attributes:
         main: path of the main file.
+        search_path: folders; None is the folder of the main file.
         order: every file read, by when it was first met.
     """
 
     files: Files
     main: str
+    search_path: tuple[str, ...] | None = None
     order: dict[str, int] = field(factory=dict)
     _open: list[str] = field(factory=list)
     _reads: int = 0
@@ -54,9 +56,8 @@ class Sources:
         path = target[scheme.end() :] if scheme else target
         if not path:
             raise SourceFault("an include without a name")
-        folders = dict.fromkeys(posixpath.dirname(f) for f in (includer, self.main))
-        for folder in folders:
-            candidate = posixpath.normpath(posixpath.join(folder, path))
+        candidates = self._candidates(path, includer)
+        for candidate in candidates:
             try:
                 names = self.files.entries(candidate)
             except (FileNotFoundError, NotADirectoryError):
@@ -64,8 +65,17 @@ class Sources:
             except OSError as error:
                 raise SourceFault(_unreadable(candidate, error)) from None
             return [candidate] if names is None else self._listed(candidate, names)
-        missing = posixpath.normpath(posixpath.join(posixpath.dirname(includer), path))
-        raise SourceFault(f"cannot read {shown(missing)}: No such file or directory")
+        raise SourceFault(_missing(path, candidates))
+
+    def _candidates(self, path: str, includer: str) -> list[str]:
+        folders = self.search_path
+        if folders is None:
+            folders = (posixpath.dirname(self.main),)
+        paths = (
+            posixpath.normpath(posixpath.join(folder, path))
+            for folder in (posixpath.dirname(includer), *folders)
+        )
+        return list(dict.fromkeys(paths))
 
     def _listed(self, folder: str, names: list[str]) -> list[str]:
         paths = [posixpath.join(folder, n) for n in sorted(names) if n[:1] != "."]
@@ -107,5 +117,15 @@ class Sources:
             self._open.pop()
 
 
+def _missing(path: str, candidates: list[str]) -> str:
+    first, *others = candidates
+    why = "No such file or directory"
+    if not others:
+        return f'cannot read "{printable(first)}": {why}'
+    looked = ", ".join(map(printable, candidates))
+    return f'cannot read "{printable(path)}": {why}; looked for {looked}'
+
+
 def _unreadable(path: str, error: OSError) -> str:
-    return f"cannot read {shown(path)}: {error.strerror or error}"
+    # In full: it is the end of a long path that tells two files apart.
+    return f'cannot read "{printable(path)}": {error.strerror or error}'

@@ -54,6 +54,8 @@ class Scope:
         settings: by option name, in reading order; the last one holds, the
             others are shadowed.
         children: in order of first opening.
+        faulty: names of options that were given with a value that does not fit:
+            that they are not set is not the reader's to complain about.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Scope:
     parent: Scope | None = None
     settings: dict[str, list[Setting]] = field(factory=dict)
     children: list[Scope] = field(factory=list)
+    faulty: set[str] = field(factory=set)
 
     def of_kind(self, *kinds: str) -> Iterator[Scope]:
         """The children of these kinds, in order."""

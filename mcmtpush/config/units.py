@@ -16,6 +16,7 @@ from attrs import frozen
 
 from mcmtpush.config.addresses import parse_peer, parse_route
 from mcmtpush.config.grammar import Pairs, Value, Words
+from mcmtpush.config.protocols import read_protocols
 from mcmtpush.config.tables.declaration import Option
 from mcmtpush.config.tokens import Token, shown
 from mcmtpush.errors import McmtPushError
@@ -38,13 +39,17 @@ class Throttle:
 
 
 class ValueFault(McmtPushError):
-    """A value that does not fit its option, with its place in the file."""
+    """A value that does not fit its option, with its place in the file.
+
+    `further` are the other faults of the same value: each item of a list has one.
+    """
 
     def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.column = column
+        self.further: tuple[ValueFault, ...] = ()
 
 
 def in_seconds(value: float, unit: str | None) -> float:
@@ -61,7 +66,7 @@ def read_value(option: Option, value: Value, folder: str) -> Any:
         folder: absolute; what a relative path is relative to.
 
     Raises:
-        ValueFault: it does not fit.
+        ValueFault: it does not fit; with everything that does not.
     """
     if option.type in _LISTS:
         return _read_list(option, value)
@@ -202,6 +207,9 @@ _WORDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
 }
 """By type: the reader (ValueError when it does not fit), its name, an example."""
 
+_GRAMMARS: Mapping[str, Callable[[str], str]] = {"tls_protocols": read_protocols}
+"""By option name: readers of strings that have a grammar of their own."""
+
 _LISTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "list": (str, '( "a" "b" )'),
     "globs": (_glob, '( "example.com" "*.example.com" )'),
@@ -216,8 +224,9 @@ def _read_word(option: Option, word: Token) -> Any:
     lower = word.text.lower()
     if option.choices and lower in option.choices:
         return lower
+    read = _GRAMMARS.get(option.name) or _WORDS[option.type][0]
     try:
-        return _WORDS[option.type][0](word.text)
+        return read(word.text)
     except ValueError as error:
         problem = str(error) or f"{shown(word.text)} is not {_expected(option)}"
         raise _unfit(option, problem, word) from None
@@ -247,11 +256,16 @@ def _read_list(option: Option, value: Value) -> tuple[Any, ...]:
         raise _misshapen(option, value)
     read, _ = _LISTS[option.type]
     items = []
+    faults = []
     for word in value.items:
         try:
             items.append(read(word.text))
         except ValueError as error:
-            raise _unfit(option, str(error), word) from None
+            faults.append(_unfit(option, str(error), word))
+    if faults:
+        first, *further = faults
+        first.further = tuple(further)
+        raise first
     return tuple(items)
 
 

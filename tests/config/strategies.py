@@ -42,8 +42,15 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+_BY_NAME: dict[str, st.SearchStrategy[Any]] = {
+    "tls_protocols": st.sampled_from(["+ALL", "TLSv1.2", "+all:-TLSv1.2:-SSLv3"])
+}
+
+
 def values_of(option: Option) -> st.SearchStrategy[Any]:
     """Typed values that fit an option."""
+    if option.name in _BY_NAME:
+        return _BY_NAME[option.name]
     words = st.sampled_from(option.choices) if option.choices else st.nothing()
     return st.one_of(words, _BY_TYPE.get(option.type, st.nothing()))
 

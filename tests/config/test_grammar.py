@@ -30,6 +30,8 @@ def plain(item: Item) -> Any:
         name = item.instance.text if item.instance else None
         return (item.name.text, name, [plain(inner) for inner in item.items])
     value = item.value
+    if value is None:
+        return (item.name.text, "=", None)
     if isinstance(value, Token):
         return (item.name.text, "=", value.text)
     if isinstance(value, Words):
@@ -160,10 +162,12 @@ class RecoveryTests(TestCase):
 
     def test_missing_value(self) -> None:
         """At the end of a line, of a scope, before a scope."""
-        self.check("a =", '1:1: option "a" has no value', [])
-        self.check("s { a = }", '1:5: option "a" has no value', [("s", None, [])])
-        self.check('a =\nd "x" { }', '1:1: option "a" has no value', [("d", "x", [])])
-        self.check("a =\nd { }", '1:1: option "a" has no value', [("d", None, [])])
+        bare = ("a", "=", None)
+        text = 'option "a" has no value'
+        self.check("a =", f"1:1: {text}", [bare])
+        self.check("s { a = }", f"1:5: {text}", [("s", None, [bare])])
+        self.check('a =\nd "x" { }', f"1:1: {text}", [bare, ("d", "x", [])])
+        self.check("a =\nd { }", f"1:1: {text}", [bare, ("d", None, [])])
 
     def test_a_name_alone(self) -> None:
         """Neither option nor scope."""
@@ -239,6 +243,21 @@ class RecoveryTests(TestCase):
         text = '"l" "x": "=" is missing between, or "{" behind'
         self.check("l x y { a = b }", f"1:1: {text}", [("l", "x", [("a", "=", "b")])])
         self.check("s {\nl x\n a = b\n}\n}", f"2:1: {text}")
+
+    def test_strays_behind_another_fault(self) -> None:
+        """A brace and an `=` of their own are reported, whatever stands before."""
+        missing = '"a" "b": "=" is missing between, or "{" behind'
+        nothing = 'a "}" that closes nothing'
+        stray = 'a "=" without a name; values that contain "=" stand in quotes'
+        for text, faults in (
+            ("a b\n}\n}", [f"1:1: {missing}", f"2:1: {nothing}", f"3:1: {nothing}"]),
+            ("a b\nc = d\n}", [f"1:1: {missing}", f"3:1: {nothing}"]),
+            ("a b\n= c\n}", [f"1:1: {missing}", f"2:1: {stray}", f"3:1: {nothing}"]),
+            ("= a\n= b\n}", [f"1:1: {stray}", f"2:1: {stray}", f"3:1: {nothing}"]),
+        ):
+            items, found = read(text + "\ngood = 1")
+            self.assertEqual(found, faults, text)
+            self.assertEqual(items[-1], ("good", "=", "1"))
 
     def test_includes(self) -> None:
         """Without a file, and with an `=`."""

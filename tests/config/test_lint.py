@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mcmtpush.config.lint import lint, load_configuration
 from mcmtpush.files import DiskFiles
-from mcmtpush.records.macros import check_format
+from mcmtpush.judges import JUDGES
 from mcmtpush.values import QueueKey
 from tests.config.keys import certificate, day, key
 from tests.config.samples import MAIN, SAMPLE, memory, tree
@@ -31,7 +31,9 @@ def check(text: str, *, at: float = 10, **files: bytes | str) -> list[str]:
         "/etc/mcmtpush/app.key": key(),
         **files,
     }
-    _, findings = load_configuration(MAIN, memory(text, **files), day(at))
+    _, findings = load_configuration(
+        MAIN, memory(text, **files), day(at), judges=JUDGES
+    )
     return [str(finding).removeprefix(f"{MAIN}:") for finding in findings]
 
 
@@ -63,7 +65,7 @@ class LoadTests(TestCase):
         text = PUSH + 'apn_logger "x" {\n  log_permfail_format = "%t@%zz"\n}\n'
         files = {"/etc/mcmtpush/app.pem": certificate(), "/etc/mcmtpush/app.key": key()}
         loaded, findings = load_configuration(
-            MAIN, memory(text, **files), day(10), check_format=check_format
+            MAIN, memory(text, **files), day(10), judges=JUDGES
         )
         self.assertIsNone(loaded)
         (finding,) = findings
@@ -79,6 +81,16 @@ class LoadTests(TestCase):
         text = "\n".join(map(str, findings))
         for word in ("idle_timeout = 0", "app.pem", "app.key", "nonsense", "missing"):
             self.assertIn(word, text)
+
+    def test_search_path(self) -> None:
+        """It is handed on to the reading."""
+        files = memory("include x", **{"/else/x": "open_relay = true"})
+        loaded, _ = load_configuration(MAIN, files, day(10))
+        self.assertIsNone(loaded)
+        loaded, findings = load_configuration(
+            MAIN, files, day(10), search_path=("/else",)
+        )
+        self.assertEqual([finding.file for finding in findings], ["/else/x"])
 
     def test_missing_file(self) -> None:
         """A main file that is not there is a finding like others."""
@@ -126,6 +138,16 @@ class ModuleTests(TestCase):
         (line,) = check(PUSH.replace("apn {}", ""))
         self.assertTrue(line.startswith("4:3: error: "), line)
         self.assertIn('"apn {}"', line)
+
+    def test_apn_that_is_off(self) -> None:
+        """Its messages stay queued, which is a warning at the switch."""
+        (line,) = check(PUSH.replace("apn {}", "apn { enabled = off }"))
+        self.assertTrue(line.startswith("2:7: warning: "), line)
+        self.assertIn("(enabled = false)", line)
+        self.assertIn("stay queued", line)
+        self.assertEqual(check("apn { enabled = false }"), [])
+        again = "apn { enabled = false enabled = true }"
+        self.assertEqual(check(PUSH.replace("apn {}", again)), [])
 
     def test_logger_without_apn(self) -> None:
         """A logger without it is a warning."""
@@ -206,6 +228,73 @@ class ListenTests(TestCase):
         """A word in the context that is no choice is an error."""
         (line,) = check('esmtp_listener { context = [ mcmt_reception = "yes" ] }')
         self.assertIn('error: mcmt_reception = "yes" is none of', line)
+
+
+class JudgedTests(TestCase):
+    """What others judge."""
+
+    def test_ciphers(self) -> None:
+        """A list without any cipher is an error, on domains and on listens."""
+        for text in (
+            PUSH + 'tls_ciphers = "NOSUCH"',
+            PUSH + 'esmtp_listener { tls_ciphers = "NOSUCH" }',
+            PUSH
+            + 'esmtp_listener { listen ":25" { enable = no tls_ciphers = "NOSUCH" } }',
+            'domain "e.com" { tls_ciphers = "NOSUCH" }',
+        ):
+            (line,) = check(text)
+            self.assertIn('error: tls_ciphers: "NOSUCH" names no cipher', line)
+        self.assertEqual(check('tls_ciphers = "NOSUCH" tls_ciphers = DEFAULT'), [])
+
+    def test_protocols(self) -> None:
+        """An unknown version is an error, on domains and on listens."""
+        for text in ("%s", "domain d { %s }", "esmtp_listener { listen :25 { %s } }"):
+            (line,) = check(text % 'tls_protocols = "+FOO"')
+            self.assertIn('error: option tls_protocols: "+FOO": no such version', line)
+
+    def test_scripts(self) -> None:
+        """A script that is missing or faulty is an error of its simulator."""
+        text = 'apns_simulator { listen ":1" {}\n script = "s.json" %s }'
+        script = "/etc/mcmtpush/s.json"
+        self.assertEqual(check(text % "", **{script: "{}"}), [])
+        (line,) = check(text % "")
+        self.assertEqual(
+            line,
+            f"2:2: error: script {script} cannot be read: No such file or directory",
+        )
+        lines = check(text % "", **{script: '{"seeed": 1, "linger": -1}'})
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            self.assertTrue(line.startswith(f"2:2: error: script {script}: "), line)
+        self.assertEqual(check(text % "enabled = false"), [])
+
+
+class FollowUpTests(TestCase):
+    """A fault is said once, not again as something missing."""
+
+    def test_given_but_faulty(self) -> None:
+        """What was given is not called missing."""
+        routes = 'routes = ( "apn://gateway?port=2195" )'
+        for good, bad in (
+            (routes, 'routes = ( "apn://gateway?port=0" )'),
+            (routes, "routes =\n"),
+            (routes, 'routes = "apn://gateway"'),
+            ('tls_certificate = "app.pem"', "tls_certificate = ()"),
+            ('tls_key = "app.key"', 'tls_key = ""'),
+            ("idle_timeout = 30", "idle_timeout = 5m"),
+        ):
+            self.assertIn(good, PUSH)
+            lines = check(PUSH.replace(good, bad))
+            self.assertEqual(len(lines), 1, (bad, lines))
+        text = "esmtp_listener { listen :25 { use_ssl = on\n tls_certificate = () } }"
+        self.assertEqual(len(check(text)), 1)
+
+    def test_not_given(self) -> None:
+        """What is missing beside another fault is still said."""
+        routes = 'routes = ( "apn://gateway?port=2195" )'
+        lines = check("nope = 1" + PUSH.replace(routes, ""))
+        self.assertEqual(len(lines), 2)
+        self.assertIn("has no routes", lines[1])
 
 
 class CredentialTests(TestCase):

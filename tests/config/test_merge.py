@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from ipaddress import ip_network
 
@@ -244,6 +245,42 @@ class IncludeTests(TestCase):
             root.settings["hostname"][-1].place, Place("/etc/gw/local.conf", 1, 1)
         )
 
+    def test_local_changes_are_named_as_given(self) -> None:
+        """A relative name beside a relative main file; an absolute one stays so."""
+        here = posixpath.abspath("")
+        files = MemoryFiles(
+            {
+                "d/gw.conf": b"local_changes_file = ../x/local.conf include sub/y",
+                "d/sub/y": b"",
+                "x/local.conf": b"hostname = b\nnope = 1\n",
+                f"{here}/abs.conf": b"nope = 1",
+            }
+        )
+        root, errors = read_configuration("d/gw.conf", files)
+        self.assertEqual([(e.file, e.line) for e in errors], [("x/local.conf", 2)])
+        place = root.settings["hostname"][-1].place
+        self.assertEqual(place, Place("x/local.conf", 1, 1))
+        files.contents["d/sub/y"] = f"local_changes_file = {here}/abs.conf".encode()
+        _, errors = read_configuration("d/gw.conf", files)
+        self.assertEqual([e.file for e in errors], [f"{here}/abs.conf"])
+        files.contents["d/sub/y"] = b"local_changes_file = ../gw.conf"
+        _, errors = read_configuration("d/gw.conf", files)
+        self.assertIn("must be a file that is not read otherwise", str(errors[0]))
+        files.contents["d/sub/y"] = b"local_changes_file = near"
+        files.contents["d/sub/near"] = b"nope = 1"
+        _, errors = read_configuration("d/gw.conf", files)
+        self.assertEqual([e.file for e in errors], ["d/sub/near"])
+
+    def test_search_path(self) -> None:
+        """Folders that are told replace the main file's."""
+        files = MemoryFiles(
+            {MAIN: b"include d/a", "/etc/gw/d/a": b"include b", "/o/b": b"nope = 1"}
+        )
+        _, errors = read_configuration(MAIN, files, ("/n", "/o"))
+        self.assertEqual([(e.file, e.line) for e in errors], [("/o/b", 1)])
+        _, errors = read_configuration(MAIN, files)
+        self.assertIn("looked for /etc/gw/d/b, /etc/gw/b", str(errors[0]))
+
     def test_local_changes_must_be_a_file_of_their_own(self) -> None:
         """Neither the main file nor an included one, nor a folder."""
         text = "must be a file that is not read otherwise"
@@ -298,6 +335,26 @@ control_listener, ecstream_listener, esmtp_listener, http_listener, listen
         root, _ = read("idle_timeout = x hostname = a apn x { } domain { } nope = 1")
         self.assertEqual(settings_of(root), {(): {"hostname": ["a"]}})
         self.assertEqual(root.children, [])
+
+    def test_every_bad_item_of_a_list(self) -> None:
+        """Each is reported where it stands, one line or several."""
+        _, errors = read(
+            "relay_hosts = ( x ::1 y\n z )\n"
+            'domain d { routes = ( "a:0" b "apn://c:70000" ) }'
+        )
+        self.assertEqual(
+            [error.partition(" ")[0] for error in errors],
+            ["1:17:", "1:23:", "2:2:", "3:23:", "3:31:"],
+        )
+        self.assertTrue(all(" error: option r" in error for error in errors), errors)
+
+    def test_faulty_settings_are_remembered(self) -> None:
+        """By name, in their scope, also without a value and on a broken line."""
+        root, _ = read(
+            "idle_timeout = x\ndomain d {\nroutes =\nretry_interval = 5m 6 }\nnope ="
+        )
+        self.assertEqual(root.faulty, {"idle_timeout"})
+        self.assertEqual(root.children[0].faulty, {"routes", "retry_interval"})
 
     def test_inert_options_warn_once(self) -> None:
         """At the first place of each."""

@@ -41,9 +41,10 @@ FILES = Disorderly(
 class LocateTests(TestCase):
     """Which files an include names."""
 
-    def locate(self, target: str) -> list[str]:
+    def locate(self, target: str, *search_path: str) -> list[str]:
         """As included by /etc/sub/one.conf."""
-        return Sources(FILES, "/etc/main.conf").locate(target, "/etc/sub/one.conf")
+        sources = Sources(FILES, "/etc/main.conf", search_path or None)
+        return sources.locate(target, "/etc/sub/one.conf")
 
     def test_beside_the_includer_then_beside_the_main_file(self) -> None:
         """The nearer one wins; absolute names and `file://` are taken as they are."""
@@ -53,6 +54,22 @@ class LocateTests(TestCase):
         self.assertEqual(self.locate("/etc/near.conf"), ["/etc/near.conf"])
         self.assertEqual(self.locate("file:///etc/near.conf"), ["/etc/near.conf"])
 
+    def test_search_path(self) -> None:
+        """It takes the main file's place, in its order, behind the includer."""
+        self.assertEqual(
+            self.locate("near.conf", "/etc/d", "/etc"), ["/etc/sub/near.conf"]
+        )
+        self.assertEqual(self.locate("far.conf", "/etc/d", "/etc"), ["/etc/far.conf"])
+        self.assertEqual(self.locate("x", "/etc", "/etc/d/inner"), ["/etc/d/inner/x"])
+        self.assertEqual(self.locate("inner", "/etc/d"), ["/etc/d/inner/x"])
+        with self.assertRaises(SourceFault) as caught:
+            self.locate("far.conf", "/etc/d", "/opt/x")
+        self.assertEqual(
+            str(caught.exception),
+            'cannot read "far.conf": No such file or directory; looked for '
+            "/etc/sub/far.conf, /etc/d/far.conf, /opt/x/far.conf",
+        )
+
     def test_a_folder_stands_for_its_files(self) -> None:
         """In lexical order, without dot files and without subfolders."""
         self.assertEqual(self.locate("d"), ["/etc/d/10-b", "/etc/d/2-a"])
@@ -61,7 +78,14 @@ class LocateTests(TestCase):
     def test_what_cannot_be_found(self) -> None:
         """The text names the path and the reason."""
         for target, text in (
-            ("x.conf", 'cannot read "/etc/sub/x.conf": No such file or directory'),
+            (
+                "x.conf",
+                (
+                    'cannot read "x.conf": No such file or directory; '
+                    "looked for /etc/sub/x.conf, /etc/x.conf"
+                ),
+            ),
+            ("/x.conf", 'cannot read "/x.conf": No such file or directory'),
             ("/etc/hidden", 'cannot read "/etc/hidden": Permission denied'),
             ("persist://x", '"persist://x": only local files can be included'),
             ("", "an include without a name"),

@@ -188,6 +188,32 @@ class ReadTests(TestCase):
             read("relay_hosts", "( ::1\n  x )")
         self.assertEqual((caught.exception.line, caught.exception.column), (2, 3))
 
+    def test_every_item_that_does_not_fit(self) -> None:
+        """Each has its own text and place."""
+        for name, text, words in (
+            ("relay_hosts", "( x\n ::1 y\n z )", ["x", "y", "z"]),
+            ("routes", '( "apn://a:0"\n b "c:x" )', ["0", "x"]),
+            ("relay_domains", '( "a b"\n c "d*" )', ["a b", "d*"]),
+        ):
+            with self.assertRaises(ValueFault) as caught:
+                read(name, text)
+            first = caught.exception
+            faults = [first, *first.further]
+            self.assertEqual(len(faults), len(words), name)
+            for word, fault_of_it in zip(words, faults, strict=True):
+                self.assertIn(f'"{word}"', fault_of_it.message)
+            places = [(one.line, one.column) for one in faults]
+            self.assertEqual(places, sorted(set(places)))
+
+    def test_protocols(self) -> None:
+        """Versions of TLS are looked at, in whatever scope they stand."""
+        self.assertEqual(read("tls_protocols", '"+ALL:-TLSv1.2"'), "+ALL:-TLSv1.2")
+        self.assertEqual(
+            fault("tls_protocols", '"+TLSv1.1"'),
+            'option tls_protocols: "+TLSv1.1" leaves neither TLSv1.2 nor TLSv1.3, and '
+            'nothing older is spoken; for example tls_protocols = "+ALL"',
+        )
+
 
 class WriteTests(TestCase):
     """Typed values as the language writes them."""
