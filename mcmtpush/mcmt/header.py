@@ -9,6 +9,7 @@ carriage return), this refuses.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mcmtpush.errors import MessageRejected
 from mcmtpush.mcmt.refusal import Refusal
@@ -22,6 +23,11 @@ HEADER_BYTES = 65536
 _FIELDS = re.compile(
     rb"(?:From [^\n]*\n)?(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*",
 )
+_PLAIN_TYPE = re.compile(
+    rb"([!#-'*+.0-9A-Z^_a-z{|}~-]+/[!#-'*+.0-9A-Z^_a-z{|}~-]+)(?:;|\Z)"
+)
+_USUAL_BYTES = 80
+"""No header with a device token is as short."""
 _VALUE = re.compile(rb"[^\n]*(?:\n[ \t][^\n]*)*")
 _COMMENT_PIECE = re.compile(rb'\\.|["()]|[^\\"()]+', re.DOTALL)
 # What nearly every container says; the long way round comes to the same.
@@ -90,6 +96,18 @@ def field_values(block: bytes, name: bytes) -> list[bytes]:
 
     `name` is in lower case and ends with its colon.
     """
+    if len(block) <= _USUAL_BYTES:
+        return list(_usual_values(block, name))
+    return _find_values(block, name)
+
+
+@lru_cache(maxsize=1024)
+def _usual_values(block: bytes, name: bytes) -> tuple[bytes, ...]:
+    """Parts say the same few things in every message."""
+    return tuple(_find_values(block, name))
+
+
+def _find_values(block: bytes, name: bytes) -> list[bytes]:
     values = []
     folded = block.lower()
     at = folded.find(name)
@@ -138,6 +156,9 @@ def without_comments(value: bytes) -> bytes:
 
 def media_type(content_type: bytes) -> bytes:
     """`type/subtype` of a Content-Type value, in lower case."""
+    plain = _PLAIN_TYPE.match(content_type)
+    if plain is not None:
+        return plain[1].lower()
     kind = without_comments(content_type).partition(b";")[0].strip().lower()
     if b" " in kind or b"\t" in kind:
         kind = b"/".join(half.strip() for half in kind.split(b"/"))

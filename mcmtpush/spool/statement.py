@@ -8,6 +8,7 @@ row numbers as one JSON array, so that one step of the driver does them all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -41,12 +42,16 @@ class Bulk:
     ) -> None:
         """Execute for all rows, in few sizes so that the driver knows them by heart."""
         done = 0
+        if 0 < len(rows) <= AT_ONCE:
+            execute(self._text(len(rows)), list(chain.from_iterable(rows)))
+            return
         for size in _SIZES:
             while len(rows) - done >= size:
                 values = list(chain.from_iterable(rows[done : done + size]))
                 execute(self._text(size), values)
                 done += size
 
+    @lru_cache(maxsize=256)  # noqa: B019 - the statements are constants
     def _text(self, size: int) -> str:
         one = f"({','.join('?' * self.width)})"
         return f"{self.before}{','.join([one] * size)}{self.after}"

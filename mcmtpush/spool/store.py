@@ -20,7 +20,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TextIO, TypeGuard
 
 import orjson
 from attrs import evolve
@@ -100,20 +100,24 @@ class Store:
         An entry is never inserted and deleted, or deleted and updated, in one call.
         """
         if self._is_one_statement(operations):
-            self._apply(operations)
+            self._insert(operations)
             return
         with self._transaction():
             reserved = self._apply(operations)
         self._reserved = reserved
 
-    def _is_one_statement(self, operations: Sequence[Operation]) -> bool:
+    def _is_one_statement(
+        self, operations: Sequence[Operation]
+    ) -> TypeGuard[Sequence[Insert]]:
         """Whether these are inserts that need no transaction around them."""
         rows = 0
         for operation in operations:
-            if not isinstance(operation, Insert):
+            if type(operation) is not Insert:
                 return False
             rows += len(operation.entries)
-        return rows <= statement.AT_ONCE and _top(operations) < self._reserved
+            if operation.content[0] >= self._reserved:
+                return False
+        return rows <= statement.AT_ONCE
 
     def apply_each(self, operations: Sequence[Operation]) -> list[Exception | None]:
         """Write those that can be written, in one transaction; why not, of the others.
@@ -186,9 +190,7 @@ class Store:
         inserts = [one for one in operations if isinstance(one, Insert)]
         reserved = self._reserve(inserts)
         if inserts:
-            self._require_room(inserts)
-            accepted = [row for insert in inserts for row in _accepted(insert)]
-            statement.INSERT.run(connection.execute, accepted)
+            self._insert(inserts)
         changes = {
             change[2]: change
             for operation in operations
@@ -204,6 +206,11 @@ class Store:
         if rows:
             self._delete(rows, whole=all(removal.whole for removal in removals))
         return reserved
+
+    def _insert(self, inserts: Sequence[Insert]) -> None:
+        self._require_room(inserts)
+        accepted = [row for insert in inserts for row in _accepted(insert)]
+        statement.INSERT.run(self._connection.execute, accepted)
 
     def _bury(self, burial: Bury) -> None:
         """Copy to `dead_letter`; a shared content is copied for each."""
