@@ -148,10 +148,9 @@ class Dialogue(ESMTP):
 
     def connectionMade(self) -> None:
         """Begin, unless there are too many sessions."""
-        self._outflow = Outflow(self.transport)
+        self._outflow = Outflow(self.transport, self)
         if self.world.no_delay and self.session.port:
             self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
         self._entered = self.world.registry.enter(self)
         if not self._entered:
             self.world.counters.add("reception.sessions_refused")
@@ -242,9 +241,10 @@ class Dialogue(ESMTP):
         self._flush()
         self.phase = Phase.CLOSED
         self.inbox.take_all()
-        if self.timeOut is None:
-            self.setTimeout(LINGER_SECONDS)
-        self.transport.unregisterProducer()
+        if not self._outflow.direct:
+            if self.timeOut is None:
+                self.setTimeout(LINGER_SECONDS)
+            self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def abort(self) -> None:

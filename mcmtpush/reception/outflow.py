@@ -10,19 +10,30 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet.interfaces import IPushProducer
+
 
 class Outflow:
     """Writes to one transport; used for everything that is written to it.
 
     Once the transport has bytes of its own to send (or speaks TLS), all goes
-    through it, so that the order is kept.
+    through it, so that the order is kept; `producer` is then registered with it and
+    told when it has too many.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Any, producer: IPushProducer) -> None:
         self._transport = transport
+        self._producer = producer
         handle = transport.getHandle() if hasattr(transport, "getHandle") else None
         plain = isinstance(handle, socket.socket)
         self._socket: socket.socket | None = handle if plain else None
+        if not plain:
+            transport.registerProducer(producer, True)
+
+    @property
+    def direct(self) -> bool:
+        """Whether nothing ever waited to be sent."""
+        return self._socket is not None
 
     def write(self, data: bytes) -> None:
         """Send this behind all that was written before."""
@@ -40,4 +51,6 @@ class Outflow:
 
     def divert(self) -> None:
         """From now on everything goes through the transport."""
-        self._socket = None
+        if self._socket is not None:
+            self._socket = None
+            self._transport.registerProducer(self._producer, True)

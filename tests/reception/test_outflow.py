@@ -31,13 +31,15 @@ class OutflowTests(TestCase):
         for end in (self.ours, self.theirs):
             end.setblocking(False)
         self.transport = PlainTransport(self.ours)
-        self.outflow = Outflow(self.transport)
+        self.outflow = Outflow(self.transport, self)
 
     def test_at_once(self) -> None:
         """What the system takes never touches the transport."""
         self.outflow.write(b"250 ok\r\n")
         self.assertEqual(self.theirs.recv(100), b"250 ok\r\n")
         self.assertEqual(self.transport.value(), b"")
+        self.assertIsNone(self.transport.producer)
+        self.assertTrue(self.outflow.direct)
 
     def test_a_full_pipe_diverts(self) -> None:
         """The rest of what does not fit, and all behind it, goes by the transport."""
@@ -63,11 +65,14 @@ class OutflowTests(TestCase):
     def test_diverted(self) -> None:
         """Once diverted, as for TLS, everything goes by the transport."""
         self.outflow.divert()
+        self.outflow.divert()
+        self.assertIs(self.transport.producer, self)
+        self.assertFalse(self.outflow.direct)
         self.outflow.write(b"secret")
         self.assertEqual(self.transport.value(), b"secret")
 
     def test_a_transport_without_socket(self) -> None:
         """Transports in memory are written to as always."""
         transport = StringTransport()
-        Outflow(transport).write(b"220 hi\r\n")
+        Outflow(transport, self).write(b"220 hi\r\n")
         self.assertEqual(transport.value(), b"220 hi\r\n")
