@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -38,6 +39,12 @@ def message(alert: str = "You have mail") -> bytes:
         date="Mon, 23 Nov 2026 12:00:00 +0000",
         message_id="<1@example.net>",
     )
+
+
+def kill(pid: int) -> None:
+    """End a daemon that a failed test left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 class PluginTests(TestCase):
@@ -167,6 +174,7 @@ class PluginTests(TestCase):
         wait_until("the banner", site.greets)
         pid_file = site.folder / "run.pid"
         pid = int(pid_file.read_text())
+        self.addCleanup(kill, pid)
         self.inject(site, message())
         wait_until("a D record", lambda: len(site.records("D")) == 1)
         self.assertEqual(site.records("D")[0][2].split("-")[1], f"{pid & 0xFFFF:05d}")
