@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
@@ -87,7 +88,10 @@ class Lanes:
     counters: Counters
     resolver: Callable[[], Any]
     disposition: Disposition = field(init=False)
-    _pools: dict[QueueKey, Pool] = field(init=False, factory=dict)
+    # A queue that was given up takes its pool with it.
+    _pools: WeakValueDictionary[QueueKey, Pool] = field(
+        init=False, factory=WeakValueDictionary
+    )
     _limits: Limits = field(init=False)
     _buckets: Buckets = field(init=False, factory=Buckets)
     _expiries: Expiries = field(init=False)

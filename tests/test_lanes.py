@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -103,6 +104,12 @@ class LanesTests(TestCase):
         """Lanes that were not suspended are not counted."""
         self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
         self.assertEqual(self.lanes.resume(), 0)
+
+    def test_a_pool_goes_with_its_queue(self) -> None:
+        """Lanes of queues that were given up are not kept."""
+        self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
+        gc.collect()
+        self.assertEqual(len(self.lanes._pools), 0)
 
     def test_pollers(self) -> None:
         """Named domains with a feedback route are polled; patterns cannot be."""
