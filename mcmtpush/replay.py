@@ -59,8 +59,19 @@ def replay_of(
         message_id=message_id,
         return_path=letter.return_path,
         mail=original.mail or None,
-        extra={REPLAY_OF: letter.id},
+        extra={**_native_fields(letter), REPLAY_OF: letter.id},
     )
+
+
+def _native_fields(letter: Letter) -> dict[str, str]:
+    """What its push part said to the HTTP/2 interface, as fields again.
+
+    Not the apns-id: what is sent again is another notification.
+    """
+    headers = orjson.loads(letter.headers or "{}")
+    return {
+        f"X-{name.title()}": text for name, text in headers.items() if name != "apns-id"
+    }
 
 
 def _subject(payload: Mapping[str, Any]) -> str:

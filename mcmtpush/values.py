@@ -8,7 +8,8 @@ hence slots and no validators.  `…_at` is seconds since the epoch (float),
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 from attrs import define, field, frozen
 
@@ -21,6 +22,10 @@ class QueueKey(NamedTuple):
     domain: str
 
 
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+"""Of the many push parts that say nothing to the HTTP/2 interface."""
+
+
 @frozen
 class PushPart:
     """The Apple part of a multi-channel message, content checked, values not.
@@ -30,11 +35,15 @@ class PushPart:
             caller decides at delivery whether it is one), possibly empty.
         payload: the JSON object, compact UTF-8.
         return_path: where a failure notice goes; None means MAIL FROM.
+        headers: what the inner header says to the HTTP/2 interface, by
+            lower-case name without `x-`, such as "apns-topic"; printable ASCII,
+            otherwise unchecked.
     """
 
     token: str
     payload: bytes
     return_path: str | None = None
+    headers: Mapping[str, str] = NO_HEADERS
 
 
 @frozen
@@ -127,35 +136,74 @@ class DeadLetter:
 
 
 @frozen
+class Native:
+    """An answer of the HTTP/2 interface in its own words.
+
+    Attributes:
+        status: of HTTP; 0 when none came.
+        reason: Apple's word for it, or what HTTP/2 calls it; empty with a 200.
+        timestamp: of a 410, milliseconds since the epoch, as it came.
+    """
+
+    status: int
+    reason: str = ""
+    timestamp: int | None = None
+
+
+@frozen
 class Accepted:
     """The service took it.
 
     `proof` is "presumed" when nothing was heard within the response window and
-    "proven" when a later answer shows that it was processed.
+    "proven" when an answer shows that it was processed.
     """
 
     proof: Literal["presumed", "proven"]
+    native: Native | None = None
 
 
 @frozen
 class Refused:
     """The service, or the check before sending, objected to this very message.
 
-    `status` is the legacy status code (0 to 255), `detail` its text.
+    `status` is the legacy status code (0 to 255), `detail` its text.  When it is
+    tried again, then not before `wait_seconds` have passed, and if `soon` just then,
+    whatever the schedule of retries says.
     """
 
     status: int
     detail: str
+    native: Native | None = None
+    wait_seconds: float = 0.0
+    soon: bool = False
 
 
 @frozen
 class Discarded:
-    """Written behind a refused one: never processed, provably; costs no attempt."""
+    """Provably not processed, such as what was written behind a refused one.
+
+    It costs no attempt.
+    """
 
 
 @frozen
 class Undecided:
-    """Written, and the connection ended without a word about it."""
+    """Written, and nothing was heard of it.
+
+    `detail` is for the record; empty means that the connection ended.  If `charged`
+    it counts as an attempt and is tried again like one that was refused for now.
+    """
+
+    detail: str = ""
+    native: Native | None = None
+    charged: bool = False
+
+
+@frozen
+class Postponed:
+    """Not attempted now, and no attempt: it waits for so many seconds."""
+
+    seconds: float
 
 
 @frozen
@@ -173,7 +221,7 @@ class Answered:
     text: str
 
 
-Outcome = Accepted | Refused | Discarded | Undecided | Expired | Answered
+Outcome = Accepted | Refused | Discarded | Undecided | Postponed | Expired | Answered
 
 
 @define(eq=False)
@@ -183,14 +231,15 @@ class Attempt:
     Attributes:
         entry: `entry.message` is resident.
         outcome: what became of it.
-        transaction_id: the identifier sent to Apple; 0 when nothing was sent.
+        transaction_id: the identifier sent to Apple: a number, or over HTTP/2 the
+            apns-id; 0 when nothing was sent.
         size: bytes on the wire; 0 when nothing was sent.
         remote_ip: address of the peer, empty when there was none.
     """
 
     entry: Entry
     outcome: Outcome
-    transaction_id: int = 0
+    transaction_id: int | str = 0
     size: int = 0
     remote_ip: str = ""
 
@@ -208,18 +257,20 @@ class Record:
         status: the status code, None after a success or without an answer.
         detail: its text.
         proof: "presumed", "proven", or empty unless delivered.
+        native: what the HTTP/2 interface said, if it was that.
     """
 
     kind: Literal["D", "T", "P"]
     at: float
     message: Message
     token: str = ""
-    transaction_id: int = 0
+    transaction_id: int | str = 0
     size: int = 0
     remote_ip: str = ""
     status: int | None = None
     detail: str = ""
     proof: str = ""
+    native: Native | None = None
 
 
 # -- message ids ------------------------------------------------------------------

@@ -258,7 +258,13 @@ def replay(  # noqa: PLR0913, PLR0917 - the command has that many options
 def _summary(letter: Letter) -> dict[str, Any]:
     """For JSON, without bodies; the names are a public promise."""
     data = asdict(letter)
-    for name in ("row", "connection_context", "message_context", "return_path"):
+    for name in (
+        "row",
+        "connection_context",
+        "message_context",
+        "return_path",
+        "headers",
+    ):
         del data[name]
     return {**data, "token": _redacted(letter.token)}
 
@@ -269,6 +275,7 @@ def _whole(letter: Letter, original: Original) -> dict[str, Any]:
         **_summary(letter),
         "token": letter.token,
         "return_path": letter.return_path,
+        "headers": _json_of(letter.headers) or {},
         "connection_context": _json_of(letter.connection_context) or {},
         "message_context": _json_of(letter.message_context) or {},
         "payload": _json_of(original.payload),

@@ -104,6 +104,13 @@ class ContentTests(TestCase):
         inner = content.partition(b"message/vnd.msys.apn")[2]
         self.assertIn(f"X-Mcmtpush-Replay-Of: {OLD}\r\n".encode(), inner)
 
+    def test_words_for_the_http2_interface(self) -> None:
+        """They come through, but the apns-id: this is another notification."""
+        letter = evolve(LETTER, headers='{"apns-topic":"com.x","apns-id":"1"}')
+        push = open_container(self.content_of(letter, ORIGINAL)).push
+        assert push is not None
+        self.assertEqual(push.headers, {"apns-topic": "com.x"})
+
     def test_null_sender_and_no_mail(self) -> None:
         """A push without mail gets one; the header has an author in any case."""
         letter = evolve(LETTER, sender="", return_path=None, token="")

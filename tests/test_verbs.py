@@ -288,7 +288,7 @@ class CheckTests(VerbCase):
             self.assertEqual(
                 result.stdout,
                 "entries: 0\ndelayed: 0\nheld: 0\ndead: 2\nquarantined: 0\n"
-                f"{self.folder}/mcmtpush.db: version 2, sound\n",
+                f"{self.folder}/mcmtpush.db: version 3, sound\n",
             )
 
     def test_damage(self) -> None:
@@ -307,7 +307,7 @@ class CheckTests(VerbCase):
                 "quarantined: 1",
                 f"quarantine 1: row 5, {message.id}, {message.recipient}: {reason}",
                 f"damage: row 6: {reason}",
-                f"{self.folder}/mcmtpush.db: version 2, NOT sound",
+                f"{self.folder}/mcmtpush.db: version 3, NOT sound",
             ],
         )
 
@@ -318,7 +318,7 @@ class CheckTests(VerbCase):
             found,
             {
                 "path": f"{self.folder}/mcmtpush.db",
-                "version": 2,
+                "version": 3,
                 "entries": 0,
                 "delayed": 0,
                 "held": 0,

@@ -60,6 +60,6 @@ def encode_batch(
         frames.append(frame)
         written.append(Attempt(entry, UNDECIDED, identifier, len(frame), remote_ip))
         if push is not None:
-            entry.push = PushPart(push.token, b"", push.return_path)
+            entry.push = PushPart(push.token, b"", push.return_path, push.headers)
         identifier = following(identifier)
     return Batch(b"".join(frames), written, refused)

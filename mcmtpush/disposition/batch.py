@@ -14,7 +14,7 @@ from attrs import define, field
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.disposition.bounce import notice_address
 from mcmtpush.disposition.classify import answer
-from mcmtpush.disposition.decide import Again, Decision, Done, Fail, Hold, Retry
+from mcmtpush.disposition.decide import Again, Decision, Done, Fail, Hold, Retry, Wait
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.values import (
     HELD,
@@ -99,6 +99,12 @@ def _retry(batch: Batch, attempt: Attempt, decision: Retry) -> None:
     batch.counts["disposition.retried"] += 1
 
 
+def _wait(batch: Batch, attempt: Attempt, decision: Wait) -> None:
+    attempt.entry.next_attempt_at = decision.at
+    batch.delayed.append(attempt.entry)
+    batch.counts["disposition.postponed"] += 1
+
+
 def _hold(batch: Batch, attempt: Attempt, _: Hold) -> None:
     attempt.entry.next_attempt_at = HELD
     batch.held.append(attempt.entry)
@@ -119,6 +125,7 @@ _PLACES: Final[dict[type[Decision], Callable[[Batch, Attempt, Any], None]]] = {
     Done: _done,
     Fail: _fail,
     Retry: _retry,
+    Wait: _wait,
     Hold: _hold,
     Again: _again,
 }
@@ -143,4 +150,5 @@ def _record(
         status,
         text or detail,
         outcome.proof if isinstance(outcome, Accepted) else "",
+        getattr(outcome, "native", None),
     )

@@ -1,4 +1,4 @@
-"""What an outcome amounts to: one of six classes, and the answer behind it.
+"""What an outcome amounts to: one of eight classes, and the answer behind it.
 
 Knows outcomes and status codes; what is done about a class is `decide`'s business.
 """
@@ -21,6 +21,7 @@ from mcmtpush.values import (
     Discarded,
     Expired,
     Outcome,
+    Postponed,
     Refused,
     Undecided,
 )
@@ -34,20 +35,27 @@ class OutcomeClass(Enum):
     TEMPORARY = "refused for now"
     DISCARDED = "never processed"
     UNDECIDED = "nobody knows"
+    UNHEARD = "nobody knows, and it counts as an attempt"
+    POSTPONED = "not now"
     EXPIRED = "not attempted"
 
 
 _BY_TYPE: Final = {
     Accepted: OutcomeClass.ACCEPTED,
     Discarded: OutcomeClass.DISCARDED,
-    Undecided: OutcomeClass.UNDECIDED,
+    Postponed: OutcomeClass.POSTPONED,
     Expired: OutcomeClass.EXPIRED,
 }
 
 CHARGED: Final = frozenset(
-    {OutcomeClass.ACCEPTED, OutcomeClass.PERMANENT, OutcomeClass.TEMPORARY}
+    {
+        OutcomeClass.ACCEPTED,
+        OutcomeClass.PERMANENT,
+        OutcomeClass.TEMPORARY,
+        OutcomeClass.UNHEARD,
+    }
 )
-"""The classes that count as an attempt: the service looked at the message."""
+"""The classes that count as an attempt: the service looked at the message, or may."""
 
 _PERMANENT_REPLY: Final = 500
 """RFC 5321, 4.2.1: from here on trying again is of no use."""
@@ -66,7 +74,18 @@ def classify(outcome: Outcome) -> OutcomeClass:
     if isinstance(outcome, Answered):
         permanent = outcome.code >= _PERMANENT_REPLY
         return OutcomeClass.PERMANENT if permanent else OutcomeClass.TEMPORARY
+    if isinstance(outcome, Undecided):
+        return OutcomeClass.UNHEARD if outcome.charged else OutcomeClass.UNDECIDED
     return _BY_TYPE[type(outcome)]
+
+
+def waiting(outcome: Outcome) -> tuple[float, bool]:
+    """How long a retry waits at least, in seconds, and whether that is all."""
+    if isinstance(outcome, Refused):
+        return outcome.wait_seconds, outcome.soon
+    if isinstance(outcome, Postponed):
+        return outcome.seconds, True
+    return 0.0, False
 
 
 def answer(outcome: Outcome) -> tuple[int | None, str]:
@@ -81,7 +100,7 @@ def answer(outcome: Outcome) -> tuple[int | None, str]:
     if isinstance(outcome, Answered):
         return outcome.code, outcome.text
     if isinstance(outcome, Undecided):
-        return UNKNOWN, UNANSWERED
+        return UNKNOWN, outcome.detail or UNANSWERED
     if isinstance(outcome, Expired):
         return None, outcome.text
     return None, ""

@@ -39,6 +39,13 @@ class Retry:
 
 
 @frozen
+class Wait:
+    """Wait until `at`: this was no attempt, and nothing is to be told of it."""
+
+    at: float
+
+
+@frozen
 class Again:
     """Put it back in its place: this was no attempt."""
 
@@ -48,7 +55,7 @@ class Hold:
     """Keep it for an operator: nobody knows, and nobody is to be told twice."""
 
 
-Decision = Done | Fail | Retry | Again | Hold
+Decision = Done | Fail | Retry | Wait | Again | Hold
 
 _DONE: Final = Done()
 _AGAIN: Final = Again()
@@ -57,6 +64,7 @@ _UNDECIDED: Final[dict[str, Decision]] = {
     "hold": Hold(),
     "drop": Fail(DROPPED),
 }
+_UNCHARGED: Final = frozenset({OutcomeClass.UNDECIDED, OutcomeClass.POSTPONED})
 _FIXED: Final[dict[OutcomeClass, Decision]] = {
     OutcomeClass.ACCEPTED: _DONE,
     OutcomeClass.PERMANENT: Fail(),
@@ -72,26 +80,45 @@ def decide(
     received_at: float,
     now: float,
     settings: QueueSettings,
+    wait_seconds: float = 0.0,
+    soon: bool = False,
 ) -> Decision:
-    """What to do; `attempts` are those charged, this one included if it counts."""
+    """What to do; `attempts` are those charged, this one included if it counts.
+
+    `wait_seconds` is the least that a retry waits; if `soon` it is all of it.
+    """
     fixed = _FIXED.get(kind)
     if fixed is not None:
         return fixed
     too_old = now - received_at >= settings.message_expiration_seconds
-    if kind is OutcomeClass.UNDECIDED:
-        return Fail(TOO_OLD) if too_old else _UNDECIDED[settings.ambiguous_policy]
+    undecided = _UNDECIDED[settings.ambiguous_policy]
+    if kind in _UNCHARGED:
+        postponed = kind is OutcomeClass.POSTPONED
+        later = Wait(now + wait_seconds) if postponed else undecided
+        return Fail(TOO_OLD) if too_old else later
+    if kind is OutcomeClass.UNHEARD and undecided is not _AGAIN:
+        return undecided
     if settings.never_retry:
         return Fail(TOO_OFTEN)
     if too_old:
         return Fail(TOO_OLD)
-    return _retry(attempts, now, settings)
+    return _retry(attempts, now, settings, wait_seconds, soon=soon)
 
 
-def _retry(attempts: int, now: float, settings: QueueSettings) -> Decision:
+def _retry(
+    attempts: int,
+    now: float,
+    settings: QueueSettings,
+    wait_seconds: float,
+    *,
+    soon: bool,
+) -> Decision:
     limit = retry_limit(settings)
     if limit is not None and attempts > limit:
         return Fail(TOO_OFTEN)
+    if soon:
+        return Retry(now + wait_seconds)
     delay = delay_before(
         attempts, settings.retry_interval_seconds, settings.max_retry_interval_seconds
     )
-    return Retry(now + delay)
+    return Retry(now + max(delay, wait_seconds))

@@ -23,7 +23,7 @@ from attrs import define
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.counters import Counters
 from mcmtpush.disposition.batch import Batch
-from mcmtpush.disposition.classify import CHARGED, classify
+from mcmtpush.disposition.classify import CHARGED, classify, waiting
 from mcmtpush.disposition.decide import decide
 from mcmtpush.ports import Clock, Notices, Now, Queues, Records, Spool
 from mcmtpush.values import Attempt, QueueKey
@@ -58,8 +58,8 @@ class Settler:
         now: the time of records and the age of messages.
         clock: for trying again what failed.
         counters: counts every attempt once, as `disposition.delivered` (and
-            `.presumed` or `.proven`), `.failed`, `.retried`, `.discarded` or
-            `.undecided`, when its record is written.
+            `.presumed` or `.proven`), `.failed`, `.retried`, `.postponed`,
+            `.discarded` or `.undecided`, when its record is written.
     """
 
     def __init__(
@@ -125,16 +125,19 @@ class Settler:
         settings = self._settings_for(key)
         batch = Batch(key, now, settings)
         for attempt in attempts:
-            kind = classify(attempt.outcome)
-            entry = attempt.entry
+            outcome, entry = attempt.outcome, attempt.entry
+            kind = classify(outcome)
             if kind in CHARGED:
                 entry.attempts += 1
+            wait_seconds, soon = waiting(outcome)
             decision = decide(
                 kind,
                 attempts=entry.attempts,
                 received_at=entry.received_at,
                 now=now,
                 settings=settings,
+                wait_seconds=wait_seconds,
+                soon=soon,
             )
             batch.add(attempt, decision)
         return batch

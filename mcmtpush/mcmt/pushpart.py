@@ -7,18 +7,33 @@ delivery: policy may still change both.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from mcmtpush.errors import MessageRejected
 from mcmtpush.mcmt.header import HEADER_BYTES, read_header, sole_value
 from mcmtpush.mcmt.payload import read_payload
 from mcmtpush.mcmt.refusal import Refusal
 from mcmtpush.mcmt.transfer import decode, read_encoding
-from mcmtpush.values import PushPart
+from mcmtpush.values import NO_HEADERS, PushPart
 
 
 # A field name that no JSON begins with; base64 has no colon at all.
 _FIELD_AHEAD = re.compile(rb"[!#-9;-Z\\^-z|~]+:")
 _NO_ADDRESS = frozenset("<> ")
+
+NATIVE_FIELDS = (
+    b"x-apns-id:",
+    b"x-apns-expiration:",
+    b"x-apns-priority:",
+    b"x-apns-topic:",
+    b"x-apns-push-type:",
+    b"x-apns-collapse-id:",
+    b"x-apns-channel-id:",
+    b"x-token-registered-at:",
+)
+"""Fields for the HTTP/2 interface: the headers of Apple's requests behind `X-`, and
+when the injector last saw the token registered."""
+_NATIVE_AHEAD = re.compile(rb"^x-(?:apns|token)-", re.IGNORECASE | re.MULTILINE)
 
 
 def read_push_part(
@@ -55,7 +70,22 @@ def read_push_part(
         token=token or "",
         payload=read_payload(decode(body, encoding, where=where), where=where),
         return_path=_address(return_path, where) if return_path else None,
+        headers=_native_headers(inner, header, where),
     )
+
+
+def _native_headers(inner: bytes, header: bytes, where: str) -> Mapping[str, str]:
+    """What is said to the HTTP/2 interface; empty fields say nothing."""
+    if not (_NATIVE_AHEAD.search(inner) or _NATIVE_AHEAD.search(header)):
+        return NO_HEADERS
+    headers = {}
+    for name in NATIVE_FIELDS:
+        text = _text(inner, header, name, where)
+        if text:
+            if not text.isascii():
+                raise _bad_field(name, where)
+            headers[name[2:-1].decode("ascii")] = text
+    return headers
 
 
 def _split(body: bytes, where: str, header_bytes: int) -> tuple[bytes, bytes]:

@@ -1,7 +1,7 @@
 """What a record can say: one function from record to text for every macro.
 
-Knows the meaning of macros and of the `DLV_*` variables; knows neither how a
-format is written nor where lines go.  A value that does not exist is empty text.
+Knows the meaning of macros and of the `DLV_*` and `APNS_*` variables; knows neither
+how a format is written nor where lines go.  A value that does not exist is empty text.
 """
 
 from __future__ import annotations
@@ -65,6 +65,23 @@ def _status(record: Record) -> str:
     return "" if record.status is None else str(record.status)
 
 
+def _native_status(record: Record) -> str:
+    return str(record.native.status) if record.native and record.native.status else ""
+
+
+def _native_reason(record: Record) -> str:
+    return record.native.reason if record.native else ""
+
+
+def _native_id(record: Record) -> str:
+    return record.transaction_id if isinstance(record.transaction_id, str) else ""
+
+
+def _native_timestamp(record: Record) -> str:
+    timestamp = record.native and record.native.timestamp
+    return "" if timestamp is None else str(timestamp)
+
+
 FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
     {
         "t": _time,
@@ -95,6 +112,10 @@ _VARIABLES: Final[Mapping[str, Field]] = MappingProxyType(
         "DLV_Msg_Length": _size,
         "DLV_Remote_IP_Address": attrgetter("remote_ip"),
         "acceptance": attrgetter("proof"),
+        "APNS_Status": _native_status,
+        "APNS_Reason": _native_reason,
+        "APNS_ID": _native_id,
+        "APNS_Timestamp": _native_timestamp,
     }
 )
 

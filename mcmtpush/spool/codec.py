@@ -38,7 +38,8 @@ ENTRY_COLUMNS = (
     "connection_context",
     "message_context",
 )
-CONTENT_COLUMNS = ("row", "token", "payload", "return_path", "mail")
+CONTENT_COLUMNS = ("row", "token", "payload", "return_path", "mail", "headers")
+MAIL = CONTENT_COLUMNS.index("mail")
 
 LETTER_COLUMNS = (
     *("id", "batch_id", "connection_id", "received_at", "sender", "recipient"),
@@ -47,10 +48,14 @@ LETTER_COLUMNS = (
 )
 LONGEST_REASON = 1000
 
+_CONTEXT = "a context"
+_HEADERS = "the header of its push part"
+
 WAITING_COLUMNS = ENTRY_COLUMNS[:8]
 BODY_COLUMNS = (
     *(f"entry.{name}" for name in ENTRY_COLUMNS if name != "content"),
     *("content.row", "content.token", "content.payload", "content.return_path"),
+    "content.headers",
 )
 
 # -- what is written --------------------------------------------------------------
@@ -119,13 +124,14 @@ def insert_of(submission: Submission, row: int) -> Insert:
     messages = submission.messages
     shared = None if len(messages) == 1 else row + len(messages)
     push = submission.push
-    parts = (
-        (None, None, None)
-        if push is None
-        else (push.token, push.payload, push.return_path)
-    )
+    own = row if shared is None else shared
     return Insert(
-        (row if shared is None else shared, *parts, submission.mail),
+        (own, None, None, None, submission.mail, None)
+        if push is None
+        else (
+            *(own, push.token, push.payload, push.return_path, submission.mail),
+            _context_text(push.headers) if push.headers else None,
+        ),
         tuple(
             _entry_row(row + index, shared, message)
             for index, message in enumerate(messages)
@@ -215,10 +221,10 @@ def body_of(row: Row) -> tuple[Message, PushPart | None]:
 
     Raises SpoolCorruptError.
     """
-    number, content, token, payload, return_path = row[0], *row[-4:]
+    number, content, token, payload, return_path, headers = row[0], *row[-5:]
     if content is None:
         raise SpoolCorruptError(number, "its content is missing")
-    if not _is_push(token, payload, return_path):
+    if not _is_push(token, payload, return_path, headers):
         raise SpoolCorruptError(number, "its push part has values of the wrong type")
     message = Message(
         id=row[8],
@@ -230,31 +236,40 @@ def body_of(row: Row) -> tuple[Message, PushPart | None]:
         key=_key(row[5], row[6], row[7]),
         size=row[13],
         priority=row[4],
-        connection_context=_context_of(number, row[14]),
-        message_context=_context_of(number, row[15]),
+        connection_context=_texts_of(number, row[14]),
+        message_context=_texts_of(number, row[15]),
     )
-    return message, None if token is None else PushPart(token, payload, return_path)
-
-
-def _is_push(token: object, payload: object, return_path: object) -> bool:
     if token is None:
-        return payload is None and return_path is None
+        return message, None
+    push = (
+        PushPart(token, payload, return_path)
+        if headers is None
+        else PushPart(token, payload, return_path, _texts_of(number, headers, _HEADERS))
+    )
+    return message, push
+
+
+def _is_push(*values: object) -> bool:
+    token, payload, return_path, headers = values
+    if token is None:
+        return payload is None and return_path is None and headers is None
     return (
         isinstance(token, str)
         and isinstance(payload, bytes)
         and isinstance(return_path, str | None)
+        and isinstance(headers, str | None)
     )
 
 
-def _context_of(row: int, text: object) -> Mapping[str, str]:
+def _texts_of(row: int, text: object, what: str = _CONTEXT) -> Mapping[str, str]:
     if text is None:
         return {}
     try:
         context = orjson.loads(text)  # type: ignore[arg-type]
     except orjson.JSONDecodeError as error:
-        raise SpoolCorruptError(row, f"a context is not JSON: {error}") from error
+        raise SpoolCorruptError(row, f"{what} is not JSON: {error}") from error
     if not isinstance(context, dict) or not all(
         isinstance(value, str) for value in context.values()
     ):
-        raise SpoolCorruptError(row, "a context is not an object of texts")
+        raise SpoolCorruptError(row, f"{what} is not an object of texts")
     return context

@@ -15,7 +15,7 @@ from typing import Any
 from mcmtpush.errors import SpoolError
 
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x4D434D54
 """`PRAGMA application_id` of a spool: "MCMT"."""
 

@@ -35,6 +35,7 @@ class Letter:
         token, return_path: of the push part; the token is None where there was none.
         status: the last status code, None where there was no answer.
         reason: the last answer's text.
+        headers: of the push part, a JSON object as text; None if there were none.
         replayed_as: the id of the message made of it again, None if none was.
     """
 
@@ -59,6 +60,7 @@ class Letter:
     token: str | None
     return_path: str | None
     replayed_as: str | None
+    headers: str | None = None
 
 
 @frozen
@@ -101,6 +103,8 @@ def _json(ids: Sequence[str]) -> str | None:
 
 
 _LETTER = ", ".join(field.name for field in fields(Letter))
+_LETTER_2 = _LETTER.replace("headers", "NULL")
+"""Of spools that the gateway has not brought up to version 3 yet."""
 
 
 class DeadLetters:
@@ -111,6 +115,7 @@ class DeadLetters:
         self._marker: sqlite3.Connection | None = None
         self._reader = open_reader(path)
         version = version_of(self._reader)
+        self._columns = _LETTER_2 if version == FIRST_VERSION else _LETTER
         if version < FIRST_VERSION:
             self.close()
             raise SpoolError(
@@ -126,7 +131,7 @@ class DeadLetters:
         """
         where, values = selection.where()
         query = (
-            f"SELECT {_LETTER} FROM dead_letter WHERE {where} AND row <= ? "
+            f"SELECT {self._columns} FROM dead_letter WHERE {where} AND row <= ? "
             "AND (died_at, row) > (?, ?) ORDER BY died_at, row LIMIT ?"
         )
         (last_row,) = self._ask("SELECT coalesce(max(row), 0) FROM dead_letter")[0]

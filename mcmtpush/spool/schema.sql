@@ -1,4 +1,4 @@
--- The spool of mcmtpush, version 2.  docs/reference/spool.md explains it to operators.
+-- The spool of mcmtpush, version 3.  docs/reference/spool.md explains it to operators.
 --
 -- `entry` is small and is all that a start reads; `content` holds the bodies, once for
 -- all recipients of a transaction.  Columns that a start does not need come last: SQLite
@@ -7,7 +7,7 @@
 BEGIN IMMEDIATE;
 
 PRAGMA application_id = 1296256340;  -- "MCMT"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- One message for one recipient.  `content` is NULL when the message has a content of
 -- its own, under the same row number; else it is the row of the content it shares.
@@ -34,14 +34,16 @@ CREATE TABLE entry (
 -- Only shared contents are ever looked up from this side.
 CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;
 
--- `token` is NULL when the message has no push part.
+-- `token` is NULL when the message has no push part.  `headers` is a JSON object of
+-- what the push part says to the HTTP/2 interface, NULL when that is nothing; here and
+-- below it stands as ALTER TABLE adds it to older spools.
 CREATE TABLE content (
     row          INTEGER PRIMARY KEY,
     token        TEXT,
     payload      BLOB,
     return_path  TEXT,
     mail         BLOB NOT NULL
-);
+, headers TEXT);
 
 -- Rows that could not be read, as they were.  Nothing here is delivered.
 CREATE TABLE quarantine (
@@ -68,7 +70,7 @@ CREATE TABLE quarantine (
     payload,
     return_path,
     mail
-);
+, headers);
 
 -- Messages that failed for good, as they were, until `keep_until`.  Nothing here is
 -- delivered.  `row` is the one that the entry had; `replayed_as` is the id of the
@@ -97,7 +99,7 @@ CREATE TABLE dead_letter (
     payload             BLOB,
     return_path         TEXT,
     mail                BLOB
-);
+, headers TEXT);
 CREATE INDEX dead_letter_id ON dead_letter (id);
 CREATE INDEX dead_letter_died_at ON dead_letter (died_at);
 CREATE INDEX dead_letter_keep_until ON dead_letter (keep_until);

@@ -85,12 +85,13 @@ ENTRY_IS_TYPED = _typed("entry")
 _ACCEPTED_COLUMNS = (*ENTRY_COLUMNS, *CONTENT_COLUMNS[1:])
 ACCEPTED_WIDTH = len(_ACCEPTED_COLUMNS)
 ACCEPTING = f"""
-CREATE TEMP VIEW accepted AS SELECT {_columns(_ACCEPTED_COLUMNS[:-4])},
-    NULL AS token, NULL AS payload, NULL AS return_path, NULL AS mail FROM entry;
+CREATE TEMP VIEW accepted AS SELECT {_columns(ENTRY_COLUMNS)},
+    NULL AS token, NULL AS payload, NULL AS return_path, NULL AS mail,
+    NULL AS headers FROM entry;
 CREATE TEMP TRIGGER accept INSTEAD OF INSERT ON accepted BEGIN
     INSERT INTO content ({_columns(CONTENT_COLUMNS)})
         SELECT coalesce(NEW.content, NEW.row), NEW.token, NEW.payload,
-            NEW.return_path, NEW.mail WHERE NEW.mail IS NOT NULL;
+            NEW.return_path, NEW.mail, NEW.headers WHERE NEW.mail IS NOT NULL;
     INSERT INTO entry ({_columns(ENTRY_COLUMNS)})
         VALUES ({", ".join(f"NEW.{name}" for name in ENTRY_COLUMNS)});
 END;
@@ -168,7 +169,7 @@ _WHOLE_ENTRY = _columns([f"entry.{name}" for name in ENTRY_COLUMNS])
 SET_ASIDE = (
     f"INSERT INTO quarantine (reason, {_columns(ENTRY_COLUMNS)}, "
     f"{_columns(CONTENT_COLUMNS[1:])}) SELECT ?, {_WHOLE_ENTRY}, "
-    f"token, payload, return_path, mail {_JOINED} = ?"
+    f"{_columns(CONTENT_COLUMNS[1:])} {_JOINED} = ?"
 )
 SET_ENTRY_ASIDE = (
     f"INSERT INTO quarantine (reason, {_columns(ENTRY_COLUMNS)}) "

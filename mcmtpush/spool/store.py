@@ -28,6 +28,8 @@ from attrs import evolve
 from mcmtpush.errors import SpoolCorruptError, SpoolError, SpoolFullError
 from mcmtpush.spool import statement
 from mcmtpush.spool.codec import (
+    CONTENT_COLUMNS,
+    MAIL,
     Bury,
     Delete,
     Insert,
@@ -56,7 +58,7 @@ _ROW_SIZE = 2048
 _GRANTED_BYTES = 1024 * 1024
 _GRANTED_SHARE = 16
 """So much may be written before the disk is asked for its room again."""
-_NO_CONTENT: Row = (None, None, None, None)
+_NO_CONTENT: Row = (None,) * (len(CONTENT_COLUMNS) - 1)
 _UNSOUND = "a column has a value of the wrong type"
 
 
@@ -227,7 +229,7 @@ class Store:
         """Stop in time: removals need room as well, in the log, to make room."""
         self._require(
             sum(
-                len(insert.content[-1]) + _ROW_SIZE * (1 + len(insert.entries))
+                len(insert.content[MAIL]) + _ROW_SIZE * (1 + len(insert.entries))
                 for insert in inserts
             ),
             "no room for the spool",

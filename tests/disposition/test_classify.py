@@ -5,8 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcmtpush.disposition.classify import CHARGED, OutcomeClass, answer, classify
-from mcmtpush.values import Accepted, Discarded, Expired, Refused, Undecided
+from mcmtpush.disposition.classify import (
+    CHARGED,
+    OutcomeClass,
+    answer,
+    classify,
+    waiting,
+)
+from mcmtpush.values import (
+    Accepted,
+    Discarded,
+    Expired,
+    Postponed,
+    Refused,
+    Undecided,
+)
 from tests.support.case import TestCase, readable
 
 
@@ -30,6 +43,8 @@ class ClassifyTests(TestCase):
                 classify(Accepted("proven")),
                 classify(Discarded()),
                 classify(Undecided()),
+                classify(Undecided(charged=True)),
+                classify(Postponed(1.0)),
                 classify(Expired("late")),
             ],
             [
@@ -37,16 +52,34 @@ class ClassifyTests(TestCase):
                 OutcomeClass.ACCEPTED,
                 OutcomeClass.DISCARDED,
                 OutcomeClass.UNDECIDED,
+                OutcomeClass.UNHEARD,
+                OutcomeClass.POSTPONED,
                 OutcomeClass.EXPIRED,
             ],
         )
 
     def test_only_looked_at_messages_are_charged(self) -> None:
-        """Discarded, undecided and expired ones cost no attempt."""
+        """Those that provably were not, or that the outcome says not to charge, not."""
         self.assertEqual(
             set(OutcomeClass) - CHARGED,
-            {OutcomeClass.DISCARDED, OutcomeClass.UNDECIDED, OutcomeClass.EXPIRED},
+            {
+                OutcomeClass.DISCARDED,
+                OutcomeClass.UNDECIDED,
+                OutcomeClass.POSTPONED,
+                OutcomeClass.EXPIRED,
+            },
         )
+
+    def test_waiting(self) -> None:
+        """Who waits for how long is in the outcome."""
+        for outcome, expected in (
+            (Accepted("proven"), (0.0, False)),
+            (Refused(1, ""), (0.0, False)),
+            (Refused(1, "", wait_seconds=900.0), (900.0, False)),
+            (Refused(10, "", wait_seconds=1.0, soon=True), (1.0, True)),
+            (Postponed(60.0), (60.0, True)),
+        ):
+            self.assertEqual(waiting(outcome), expected)
 
 
 class AnswerTests(TestCase):
@@ -58,6 +91,7 @@ class AnswerTests(TestCase):
             (Refused(8, "Invalid Token"), (8, "Invalid Token")),
             (Refused(128, "Protocol Error"), (128, "Protocol Error")),
             (Undecided(), (255, "Connection closed without an answer")),
+            (Undecided("No answer within 30 s"), (255, "No answer within 30 s")),
             (Expired("554 late"), (None, "554 late")),
         ):
             self.assertEqual(answer(outcome), expected, outcome)

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.disposition.classify import OutcomeClass
 from mcmtpush.disposition.decide import (
+    DROPPED,
     TOO_OFTEN,
     TOO_OLD,
     Again,
     Decision,
     Done,
     Fail,
+    Hold,
     Retry,
+    Wait,
     decide,
 )
 from tests.support.case import TestCase, readable
@@ -30,6 +33,8 @@ TEMPORARY = OutcomeClass.TEMPORARY
 DISCARDED = OutcomeClass.DISCARDED
 UNDECIDED = OutcomeClass.UNDECIDED
 EXPIRED = OutcomeClass.EXPIRED
+UNHEARD = OutcomeClass.UNHEARD
+POSTPONED = OutcomeClass.POSTPONED
 
 YOUNG, EDGE, OLD = 86399, 86400, 10**6
 NEVER = {"never_retry": True}
@@ -51,6 +56,14 @@ TABLE: list[tuple[OutcomeClass, int, int, dict[str, Any], Decision]] = [
     (UNDECIDED, 99, YOUNG, NEVER, Again()),
     (UNDECIDED, 0, EDGE, {}, Fail(TOO_OLD)),
     (UNDECIDED, 0, OLD, NONE, Fail(TOO_OLD)),
+    (UNHEARD, 1, 0, {}, Retry(NOW + 1200)),
+    (UNHEARD, 7, 75600, {}, Fail(TOO_OFTEN)),
+    (UNHEARD, 1, EDGE, {}, Fail(TOO_OLD)),
+    (UNHEARD, 1, 0, NEVER, Fail(TOO_OFTEN)),
+    (UNHEARD, 1, OLD, {"ambiguous_policy": "hold"}, Hold()),
+    (UNHEARD, 1, 0, {"ambiguous_policy": "drop"}, Fail(DROPPED)),
+    (POSTPONED, 0, YOUNG, NEVER, Wait(NOW)),
+    (POSTPONED, 0, EDGE, {}, Fail(TOO_OLD)),
     (TEMPORARY, 1, 0, {}, Retry(NOW + 1200)),
     (TEMPORARY, 2, 1200, {}, Retry(NOW + 2400)),
     (TEMPORARY, 6, 37200, {}, Retry(NOW + 38400)),
@@ -89,6 +102,25 @@ class DecideTests(TestCase):
             kind, attempts, age, options, expected = row
             found = decided(kind, attempts, age, QueueSettings(**options))
             self.assertEqual(found, expected, row)
+
+    def test_waiting(self) -> None:
+        """A wait is the least of a retry, or all of it; a postponed one just waits."""
+        for kind, seconds, soon, expected in (
+            (TEMPORARY, 900.0, False, Retry(NOW + 1200)),
+            (TEMPORARY, 2000.0, False, Retry(NOW + 2000)),
+            (TEMPORARY, 1.0, True, Retry(NOW + 1)),
+            (POSTPONED, 60.0, True, Wait(NOW + 60)),
+        ):
+            found = decide(
+                kind,
+                attempts=1,
+                received_at=NOW,
+                now=NOW,
+                settings=QueueSettings(),
+                wait_seconds=seconds,
+                soon=soon,
+            )
+            self.assertEqual(found, expected)
 
     def test_the_texts(self) -> None:
         """These are read by programs and must not change."""
@@ -137,6 +169,8 @@ class DecideTests(TestCase):
             DISCARDED: Again,
             UNDECIDED: (Again, Fail),
             TEMPORARY: (Retry, Fail),
+            UNHEARD: (Retry, Fail),
+            POSTPONED: (Wait, Fail),
         }[kind]
         self.assertIsInstance(decision, allowed)
         if isinstance(decision, Retry):

@@ -77,6 +77,48 @@ class FieldPlaceTests(TestCase):
         self.assertEqual(read_push_part(body).token, "ab")
 
 
+class NativeFieldTests(TestCase):
+    """Fields for the HTTP/2 interface."""
+
+    def test_every_one(self) -> None:
+        """Names lose their `X-` and their case; an empty field says nothing."""
+        part = read_push_part(
+            b"X-Device-Token: ab\r\nX-APNs-ID: 1\r\nX-Apns-Expiration: 0\r\n"
+            b"x-apns-priority: 5\r\nX-APNs-Topic: com.example.app\r\n"
+            b"X-APNs-Push-Type:\r\n alert\r\nX-APNs-Collapse-ID: scores\r\n"
+            b"X-APNs-Channel-ID: \r\nX-Token-Registered-At: 1700000000\r\n\r\n" + JSON
+        )
+        self.assertEqual(
+            part.headers,
+            {
+                "apns-id": "1",
+                "apns-expiration": "0",
+                "apns-priority": "5",
+                "apns-topic": "com.example.app",
+                "apns-push-type": "alert",
+                "apns-collapse-id": "scores",
+                "token-registered-at": "1700000000",
+            },
+        )
+
+    def test_among_the_parts_own(self) -> None:
+        """The inner header goes first, field by field."""
+        part = read_push_part(
+            b"X-APNs-Topic: inner\r\n\r\n" + JSON,
+            b"X-APNs-Topic: outer\r\nX-APNs-Priority: 5\r\n",
+        )
+        self.assertEqual(part.headers, {"apns-topic": "inner", "apns-priority": "5"})
+
+    def test_refuses_what_no_request_can_say(self) -> None:
+        """A field twice, and text that is not ASCII."""
+        for fields, text in (
+            (b"X-APNs-Topic: a\r\nX-APNs-Topic: b\r\n", "X-Apns-Topic stands"),
+            ("X-APNs-Topic: \u00e4\r\n".encode(), "X-Apns-Topic is not printable"),
+        ):
+            body = fields + b"\r\n" + JSON
+            self.assertIn(text, answer_to(lambda body=body: read_push_part(body)))
+
+
 class FieldValueTests(TestCase):
     def test_return_paths(self) -> None:
         """Brackets go; empty brackets are the null sender, an empty field is none."""

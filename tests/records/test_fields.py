@@ -16,7 +16,7 @@ from mcmtpush.records.fields import (
     message_variable,
     one_line,
 )
-from mcmtpush.values import Message, QueueKey, Record
+from mcmtpush.values import Message, Native, QueueKey, Record
 from tests.support.case import TestCase, readable
 
 
@@ -123,6 +123,29 @@ class VariableTests(TestCase):
         """The answer is the attempt's; a context cannot turn it into another."""
         record = evolve(with_context(DLV_Response_Status="8"), status=None)
         self.assertEqual(message_variable("DLV_Response_Status")(record), "")
+
+    def test_the_http2_interface_in_its_own_words(self) -> None:
+        """Status, reason, apns-id and timestamp; empty where there are none."""
+        names = ("APNS_Status", "APNS_Reason", "APNS_ID", "APNS_Timestamp")
+        plain = [message_variable(name)(RECORD) for name in names]
+        self.assertEqual(plain, ["", "", "", ""])
+        record = evolve(
+            RECORD,
+            transaction_id="eabeae54-14a8-11e5-b60b-1697f925ec7b",
+            native=Native(410, "Unregistered", 1700000000123),
+        )
+        self.assertEqual(
+            [message_variable(name)(record) for name in names],
+            [
+                "410",
+                "Unregistered",
+                "eabeae54-14a8-11e5-b60b-1697f925ec7b",
+                "1700000000123",
+            ],
+        )
+        self.assertEqual(FIELDS["ti"](record), record.transaction_id)
+        lost = evolve(record, native=Native(0, "REFUSED_STREAM"))
+        self.assertEqual(message_variable("APNS_Status")(lost), "")
 
     def test_acceptance_tells_presumed_from_proven(self) -> None:
         """`acceptance` is the proof of a delivery and empty for all else."""

@@ -51,7 +51,7 @@ class CountTests(CheckCase):
         """A new spool is sound."""
         found = self.inspect()
         self.assertTrue(found.sound)
-        self.assertEqual((found.version, found.entries, found.dead), (2, 0, 0))
+        self.assertEqual((found.version, found.entries, found.dead), (3, 0, 0))
 
     def test_counts(self) -> None:
         """Delayed and held ones are among the entries; due ones are not delayed."""

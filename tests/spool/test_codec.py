@@ -55,7 +55,7 @@ def a_submission(
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _contexts = st.dictionaries(_texts, _texts, max_size=3)
 pushes = st.none() | st.builds(
-    PushPart, _texts, st.binary(max_size=20), st.none() | _texts
+    PushPart, _texts, st.binary(max_size=20), st.none() | _texts, _contexts
 )
 messages = st.builds(
     Message,
@@ -177,6 +177,9 @@ class CorruptTests(TestCase):
             ({"content__token": 12}, "push part"),
             ({"content__payload": "text"}, "push part"),
             ({"content__return_path": 1.5}, "push part"),
+            ({"content__headers": 1.5}, "push part"),
+            ({"content__headers": "["}, "header of its push part is not JSON"),
+            ({"content__headers": "[]"}, "not an object of texts"),
             ({"content__token": None}, "push part"),
             ({"entry__connection_context": "{"}, "not JSON"),
             ({"entry__message_context": "[]"}, "not an object of texts"),

@@ -55,7 +55,7 @@ class OpenDatabaseTests(TestCase):
     def test_is_marked(self) -> None:
         """The file says what it is and which version."""
         self.assertEqual(self.pragma("application_id"), 0x4D434D54)
-        self.assertEqual(self.pragma("user_version"), 2)
+        self.assertEqual(self.pragma("user_version"), 3)
 
     def test_is_durable(self) -> None:
         """A commit is synchronised to the disk when that is asked for."""
@@ -72,9 +72,9 @@ class OpenDatabaseTests(TestCase):
         """A spool of a later program is left alone."""
         open_database(self.path, force_fsync=True).close()
         database = sqlite3.connect(self.path)
-        database.execute("PRAGMA user_version = 3")
+        database.execute("PRAGMA user_version = 4")
         database.close()
-        self.refused("has version 3, this program knows versions up to 2")
+        self.refused("has version 4, this program knows versions up to 3")
 
     def test_refuses_a_foreign_database(self) -> None:
         """A database of somebody else is left alone."""
@@ -99,7 +99,7 @@ class OpenDatabaseTests(TestCase):
         database.execute("PRAGMA journal_mode = WAL")
         database.close()
         self.assertGreater(Path(self.path).stat().st_size, 0)
-        self.assertEqual(self.pragma("user_version"), 2)
+        self.assertEqual(self.pragma("user_version"), 3)
 
     def test_refuses_a_spool_without_its_tables(self) -> None:
         """A spool that lost a table is an error at the start, not later."""
@@ -132,7 +132,7 @@ class UpgradeTests(TestCase):
         self.assertEqual([entry.row for _, entry in entries], [1, 2, 4])
         self.assertEqual(set(store.load([1, 2, 4])[0]), {1, 2, 4})
         self.assertEqual(store.first_row, 100001)
-        self.assertEqual(self.version(), 2)
+        self.assertEqual(self.version(), 3)
         new = self.mktemp()
         open_database(new, force_fsync=False).close()
         self.assertEqual(tables_of(self.path), tables_of(new))
@@ -160,7 +160,7 @@ class UpgradeTests(TestCase):
         database.close()
         self.assertEqual(tables_of(self.path), tables)
         open_database(self.path, force_fsync=False).close()
-        self.assertEqual(self.version(), 2)
+        self.assertEqual(self.version(), 3)
 
 
 class ReadOnlyDiskTests(TestCase):
@@ -221,8 +221,8 @@ class ReaderTests(TestCase):
         ):
             with self.assertRaisesRegex(SpoolError, reason):
                 open_reader(path)
-        self.owner.execute("PRAGMA user_version = 3")
-        with self.assertRaisesRegex(SpoolError, "has version 3"):
+        self.owner.execute("PRAGMA user_version = 4")
+        with self.assertRaisesRegex(SpoolError, "has version 4"):
             open_reader(self.path)
         with self.assertRaisesRegex(SpoolError, "cannot change the spool"):
             open_marker(self.mktemp())
