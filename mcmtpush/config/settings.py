@@ -84,6 +84,7 @@ _RECEPTION_SAME = (
 )
 """Options whose view has their name and their value."""
 
+_LISTEN_SAME = ("file_mode", "disable_nagle_algorithm", "protocol")
 _LOGGER_SAME = (
     "logfile",
     "logmode",
@@ -278,9 +279,8 @@ class Configuration:
             host=address.host,
             port=address.port,
             path=address.path,
-            file_mode=ask("file_mode"),
             backlog=ask("listen_backlog"),
-            disable_nagle_algorithm=ask("disable_nagle_algorithm"),
+            **{name: ask(name) for name in _LISTEN_SAME},
         )
 
     def _simulator(self) -> SimulatorSettings | None:

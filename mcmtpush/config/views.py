@@ -183,6 +183,7 @@ class ListenSettings:
 
     Exactly one of `path` and `port` is given.  `host` is "" for every IPv4
     address and "::" for every IPv6 address.  `address` is the stanza's name.
+    `protocol` is what the simulator speaks there: "apn2" is HTTP/2.
     """
 
     address: str
@@ -192,6 +193,7 @@ class ListenSettings:
     file_mode: int = 0o660
     backlog: int = 500
     disable_nagle_algorithm: bool = False
+    protocol: Literal["apn", "apn2"] = "apn"
 
 
 @frozen

@@ -451,12 +451,18 @@ class ProcessTests(TestCase):
         apns_simulator {
           journal = j script = s tls_certificate = c tls_key = k
           listen "127.0.0.1:2195" {} listen ":1" { enable = no }
+          listen "127.0.0.1:2197" { protocol = "apn2" }
         }
         """
         self.assertEqual(
             configuration(text).process().simulator,
             SimulatorSettings(
-                listens=(ListenSettings("127.0.0.1:2195", "127.0.0.1", 2195),),
+                listens=(
+                    ListenSettings("127.0.0.1:2195", "127.0.0.1", 2195),
+                    ListenSettings(
+                        "127.0.0.1:2197", "127.0.0.1", 2197, protocol="apn2"
+                    ),
+                ),
                 certificate="/etc/mcmtpush/c",
                 key="/etc/mcmtpush/k",
                 journal="/etc/mcmtpush/j",

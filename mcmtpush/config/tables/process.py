@@ -254,6 +254,14 @@ MODULES: tuple[Option, ...] = (
         journal=(None, "File of every frame the simulator saw (JSON lines)."),
         script=(None, "File with the simulator's faults."),
     ),
+    *rows(
+        "choice",
+        frozenset({"listen"}),
+        used=True,
+        dynamic=False,
+        choices=("apn", "apn2"),
+        protocol=("apn", "What a listen of apns_simulator speaks: binary or HTTP/2."),
+    ),
 )
 
 CLASHES: dict[str, Option] = {
