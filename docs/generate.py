@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mcmtpush.config.options import ALIASES, OPTIONS, SCOPES, Option, ScopeKind
-from mcmtpush.config.tables import process, receiving, sending
+from mcmtpush.config.tables import process, push, receiving, sending
 from mcmtpush.config.tables.declaration import LISTENERS, RECEIVING, SENDING
 from mcmtpush.config.units import write_value
 
@@ -23,6 +23,7 @@ REFERENCE: Final = Path(__file__).resolve().parent / "reference"
 
 GROUPS: Final[tuple[tuple[str, str, Iterable[Option]], ...]] = (
     ("Sending", "Routing and connections", sending.ROUTING),
+    ("Sending", "Apple push over HTTP/2", push.HTTP2),
     ("Sending", "Retries, expiry and bounces", sending.RETRYING),
     ("Sending", "TLS", sending.TLS),
     ("Sending", "Queues in memory", sending.MEMORY),

@@ -22,6 +22,7 @@ Address = IPv4Address | IPv6Address
 _LOOPBACK = ip_address("127.0.0.1")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_PORTS = {"apn2": 443}
 _ROUTE_FIELDS = ("pref", "port", "ttl", "type")
 
 
@@ -126,10 +127,11 @@ def parse_route(text: str, position: int) -> Route:
     fields = _route_fields(text, query)
     if "port" in fields:
         port = parse_port(fields["port"])
+    name = scheme[1].lower() if scheme else ""
     return Route(
-        scheme=scheme[1].lower() if scheme else "",
+        scheme=name,
         host=host,
-        port=port,
+        port=_PORTS.get(name) if port is None else port,
         preference=_number(fields["pref"], "pref") if "pref" in fields else position,
     )
 

@@ -15,6 +15,10 @@ from warnings import catch_warnings, simplefilter
 from attrs import define, field
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+)
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -35,7 +39,7 @@ from mcmtpush.ports import Files
 DAY_SECONDS: Final = 86400
 SOON_DAYS: Final = 30
 _TRUSTED: Final = ("tls_ca", "tls_client_ca")
-_CREDENTIALS: Final = ("tls_certificate", "tls_key", *_TRUSTED)
+_CREDENTIALS: Final = ("tls_certificate", "tls_key", "apn_key_file", *_TRUSTED)
 _KEY: Final = re.compile(
     rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL
 )
@@ -121,7 +125,7 @@ class Credentials:
             if self._certificate(setting.value) is None:
                 text = f"{setting.value} holds no certificates in PEM form"
                 yield about(setting, text)
-        elif name == "tls_key":
+        elif name in {"tls_key", "apn_key_file"}:
             yield from self._check_key(setting)
         else:
             yield from self._check_certificate(setting)
@@ -150,6 +154,9 @@ class Credentials:
         key = self._key(path)
         if isinstance(key, str):
             yield about(setting, f"{path} {key}")
+        elif setting.option.name == "apn_key_file" and not _signs_tokens(key):
+            text = f"{path} is no key on the curve P-256, which provider tokens need"
+            yield about(setting, text)
         try:
             mode = self.files.mode(path)
         except OSError:
@@ -190,6 +197,11 @@ class Credentials:
             return "has a passphrase: nobody is there to type it; remove it"
         except (ValueError, UnsupportedAlgorithm):
             return "holds a private key that cannot be read"
+
+
+def _signs_tokens(key: PrivateKeyTypes) -> bool:
+    """ES256, the only kind that Apple takes."""
+    return isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
 
 
 def _spki(holder: x509.Certificate | PrivateKeyTypes) -> bytes:

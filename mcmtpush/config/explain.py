@@ -24,7 +24,7 @@ from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
 from mcmtpush.config.settings import LISTENER
 from mcmtpush.config.tables.declaration import LISTENERS, PATHWAYS
 from mcmtpush.config.tree import Scope, Setting
-from mcmtpush.config.units import write_value
+from mcmtpush.config.units import show_value, write_value
 from mcmtpush.values import QueueKey
 
 
@@ -136,7 +136,7 @@ class Explanation:
         if value is None:
             return "(not set)"
         unit = f" {self.option.unit}" if self.option.unit else ""
-        return write_value(self.option, value) + unit
+        return show_value(self.option, value) + unit
 
     def _plain(self, value: Any) -> Any:
         """As JSON has it: what JSON has no word for is written as in the file."""

@@ -18,6 +18,7 @@ from mcmtpush.config.finding import about, has_errors, in_order
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.outbound import Case, cases, check_case
+from mcmtpush.config.provider import SETTING_CHECKS, check_provider
 from mcmtpush.config.scopes import Fallback, resolve
 from mcmtpush.config.settings import (
     LISTENER,
@@ -86,6 +87,11 @@ def lint(root: Scope, files: Files, now: float) -> list[ConfigError]:
     return [
         *(finding for scope in _walk(root) for finding in _check_scope(scope)),
         *(finding for case in deliveries for finding in check_case(case, deliveries)),
+        *(
+            finding
+            for case in deliveries
+            for finding in check_provider(case, deliveries)
+        ),
         *_check_modules(root, deliveries),
         *_check_listens(root, deliveries),
         *_check_credentials(root, deliveries, Credentials.of(root, files, now)),
@@ -140,6 +146,7 @@ _SETTINGS: dict[str, Callable[[Setting], Iterator[ConfigError]]] = {
     "delivery_method": _check_method,
     "open_relay": _check_relay,
     "context": _check_context,
+    **SETTING_CHECKS,
 }
 
 

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from mcmtpush.config.finding import about
 from mcmtpush.config.options import OPTIONS
+from mcmtpush.config.push import HTTP2_SCHEME, KEY_OPTIONS
 from mcmtpush.config.scopes import (
     DEFAULT,
     Fallback,
@@ -35,6 +36,8 @@ _WEIGHED: Final = (
     "delivery_response_timeout",
     "tls_certificate",
     "tls_key",
+    *KEY_OPTIONS,
+    "apn_topic",
 )
 """Options that decide whether a push can be delivered."""
 
@@ -59,6 +62,20 @@ class Case:
     def is_push(self) -> bool:
         """Whether its messages leave by push."""
         return bool(self.ask("delivery_method").value == "apn")
+
+    @property
+    def speaks_http2(self) -> bool:
+        """Whether one of its routes is to Apple's HTTP/2 interface."""
+        return any(route.scheme == HTTP2_SCHEME for route in self._routes())
+
+    @property
+    def speaks_binary(self) -> bool:
+        """Whether one of its routes is not, as far as there are routes."""
+        routes = self._routes()
+        return not routes or any(route.scheme != HTTP2_SCHEME for route in routes)
+
+    def _routes(self) -> tuple[Route, ...]:
+        return read_routes(self.ask("routes").value)
 
     def ask(self, option_name: str) -> Resolved:
         """The value of an option for this queue."""
@@ -127,6 +144,8 @@ def _check_timeouts(case: Case) -> Iterator[ConfigError]:
             "idle_timeout = 0 (connections never close) must not be used for "
             'delivery_method "apn": give a number of seconds',
         )
+    elif not case.speaks_binary:
+        return
     elif response.value >= idle.value * 1000 and method:
         yield about(
             response.setting or idle.setting or method,
@@ -144,13 +163,15 @@ def _check_needs(case: Case, others: Iterable[Case]) -> Iterator[ConfigError]:
     """What a push cannot do without; a pattern may leave it to its domains."""
     method = case.ask("delivery_method").setting
     covered = [] if case.exact else [other for other in others if case.covers(other)]
-    who = _subject(case)
+    who = subject(case)
     if method is None:
         return
-    if not any(map(_routed, (case, *covered))):
-        text = f'{who} has no routes: add routes = ( "apn://gateway?port=2195" )'
+    routed = list(filter(_routed, (case, *covered)))
+    if not routed:
+        text = f'{who} has no routes: add routes = ( "apn2://api.push.apple.com" )'
         yield about(method, text)
-    if not any(map(_certified, (case, *covered))):
+    binary = not routed or any(one.speaks_binary for one in routed)
+    if binary and not any(map(is_certified, (case, *covered))):
         text = f"{who} has no tls_certificate: gateways ask for one"
         yield about(method, text, "warning")
 
@@ -159,12 +180,14 @@ def _routed(case: Case) -> bool:
     return bool(case.ask("routes").value) or case.is_faulty("routes")
 
 
-def _certified(case: Case) -> bool:
+def is_certified(case: Case) -> bool:
+    """Whether it has a certificate to present."""
     path = case.ask("tls_certificate").value
     return path not in {None, "none"} or case.is_faulty("tls_certificate")
 
 
-def _subject(case: Case) -> str:
+def subject(case: Case) -> str:
+    """The queue as messages name it."""
     if case.exact:
         return f'the apn domain "{case.key.domain}"'
     if case.key.domain:
@@ -189,5 +212,7 @@ def _check_schemes(case: Case) -> Iterator[ConfigError]:
 
 def _fits(method: str, route: Route) -> bool:
     if method == "apn":
-        return route.scheme in {"", "apn", "http"} and route.host != "__mx__"
-    return route.scheme not in {"apn", "gcm", "mm7"} or route.scheme == method
+        known = {"", "apn", HTTP2_SCHEME, "http"}
+        return route.scheme in known and route.host != "__mx__"
+    foreign = {"apn", HTTP2_SCHEME, "gcm", "mm7"}
+    return route.scheme not in foreign or route.scheme == method

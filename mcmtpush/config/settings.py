@@ -13,13 +13,13 @@ from typing import Any
 
 from mcmtpush.config.addresses import parse_listen, parse_route
 from mcmtpush.config.options import OPTIONS
+from mcmtpush.config.push import push_settings
 from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
 from mcmtpush.config.share import Shares
 from mcmtpush.config.tree import Scope
 from mcmtpush.config.units import in_seconds
 from mcmtpush.config.views import (
     DeliverySettings,
-    GuardSettings,
     ListenSettings,
     LoggerSettings,
     ProcessSettings,
@@ -182,18 +182,16 @@ class Configuration:
         chain = self._fallback.sending(key)
         ask = _asking(chain)
         own_name = ask("ehlo_hostname") in _OWN_NAMES
+        routes = read_routes(ask("routes"))
         return DeliverySettings(
             delivery_method=ask("delivery_method"),
-            routes=read_routes(ask("routes")),
+            routes=routes,
             tls=_tls_client(ask),
             tls_mode=ask("tls"),
             tls_ifavailable_fallback=ask("tls_ifavailable_fallback"),
             bind_address=_unless(ask("bind_address"), "*"),
             ehlo_hostname=self.process().hostname if own_name else ask("ehlo_hostname"),
-            apn_expiry_seconds=ask("apn_expiry"),
-            guard=_guard(ask),
-            feedback_route=_feedback_route(ask),
-            feedback_interval_seconds=ask("apn_feedback_interval"),
+            **push_settings(lambda name: resolve(OPTIONS[name], chain), routes),
             **self._shared(chain),
             **_connections(ask),
         )
@@ -349,23 +347,7 @@ def _connections(ask: Ask) -> dict[str, Any]:
         ],
         "host_failure_retry_seconds": ask("host_failure_retry"),
         "mx_failures_to_delay": ask("mx_failures_to_delay"),
-        "flush_interval_seconds": ask("apn_flush_interval"),
-        "unsettled_limit": ask("apn_unsettled_limit"),
-        "unsettled_bytes": ask("apn_unsettled_bytes"),
     }
-
-
-def _guard(ask: Ask) -> GuardSettings:
-    return GuardSettings(
-        first=ask("apn_guard_first"),
-        window=ask("apn_guard_window"),
-        share=ask("apn_guard_share") / 100,
-    )
-
-
-def _feedback_route(ask: Ask) -> Route | None:
-    text = ask("apn_feedback_route")
-    return None if text is None else parse_route(text, 0)
 
 
 def _tls_client(ask: Ask) -> TlsClientSettings:

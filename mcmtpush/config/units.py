@@ -17,6 +17,7 @@ from attrs import frozen
 from mcmtpush.config.addresses import parse_peer, parse_route
 from mcmtpush.config.grammar import Pairs, Value, Words
 from mcmtpush.config.protocols import read_protocols
+from mcmtpush.config.proxy import Proxy, parse_proxy
 from mcmtpush.config.tables.declaration import Option
 from mcmtpush.config.tokens import Token, shown
 from mcmtpush.errors import McmtPushError
@@ -82,7 +83,12 @@ def read_value(option: Option, value: Value, folder: str) -> Any:
 
 
 def write_value(option: Option, value: Any) -> str:
-    """A typed value as the language writes it; reads back as the same value."""
+    """A typed value as the language writes it; reads back as the same value.
+
+    A secret is written, too: what people are shown is for `show_value`.
+    """
+    if isinstance(value, Proxy):
+        return _quote(value.spelling)
     if option.type == "dict":
         pairs = (f"{_quote(key)} = {_quote(word)}" for key, word in value.items())
         return " ".join(["[", *pairs, "]"])
@@ -95,6 +101,12 @@ def write_value(option: Option, value: Any) -> str:
     return str(value) if isinstance(value, int) else _quote(str(value))
 
 
+def show_value(option: Option, value: Any) -> str:
+    """As `write_value`, without what is secret."""
+    shown = str(value) if isinstance(value, Proxy) else value
+    return write_value(option, shown)
+
+
 def example(option: Option) -> str:
     """How the option might be written."""
     if option.default is not None:
@@ -104,7 +116,8 @@ def example(option: Option) -> str:
     elif option.type in _LISTS:
         text = _LISTS[option.type][1]
     else:
-        text = option.choices[0] if option.choices else _WORDS[option.type][2]
+        words = option.choices if option.type == "choice" else None
+        text = words[0] if words else _WORDS[option.type][2]
     return f"{option.name} = {text}"
 
 
@@ -202,6 +215,7 @@ _WORDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "throttle": (_throttle, 'a rate: "N" or "N/SECONDS"', '"100/60"'),
     "address": (_address, 'an IP address or "*"', "192.0.2.1"),
     "route": (_route, "a route", '"apn://feedback.push.apple.com?port=2196"'),
+    "proxy": (parse_proxy, "a proxy", '"http://proxy.example.net:3128"'),
     "regex": (_regex, "a regular expression", '"a|b"'),
     "path": (str, "the path of a file", "/etc/mcmtpush/file"),
 }
@@ -244,7 +258,7 @@ def _expected(option: Option) -> str:
 
 def _read_path(option: Option, word: Token, folder: str) -> str:
     text = word.text
-    if text.lower() == "none" and option.name.startswith("tls_"):
+    if text.lower() == "none" and option.name.startswith(("tls_", "apn_key_")):
         return "none"
     if not text or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
         raise _unfit(option, f"{shown(text)} is not the path of a file", word)

@@ -22,7 +22,7 @@ class Route:
     """One item of `routes`: `scheme://host[:port][/path]?pref=P&port=O&ttl=T`.
 
     `preference`: lower first; without `pref` the position in the list.
-    `scheme` is lower case, empty for a bare host.
+    `scheme` is lower case, empty for a bare host.  Without a port `apn2` has 443.
     """
 
     scheme: str
@@ -41,6 +41,24 @@ class TlsClientSettings:
     verify: Literal["no", "ca", "host"] = "no"
     ciphers: str | None = None
     protocols: str = "+ALL"
+
+
+@frozen
+class KeySettings:
+    """What provider tokens are made with: a key's file, its id and its team's."""
+
+    file: str
+    key_id: str
+    team_id: str
+
+
+@frozen
+class ProxySettings:
+    """An HTTP proxy; `authorization` is the whole value of `Proxy-Authorization`."""
+
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
 
 
 @frozen
@@ -98,7 +116,14 @@ class LimitSettings:
 
 @frozen
 class DeliverySettings:
-    """How one (binding, domain) reaches its gateway."""
+    """How one (binding, domain) reaches its gateway.
+
+    What `key` to `manage_route` say is for routes over HTTP/2.  A connection with a
+    `key` presents no certificate: Apple would not look at the tokens.
+    `response_timeout_seconds` is for the binary interface, whose silence means
+    acceptance; `request_timeout_seconds` for HTTP/2, which always answers.
+    `broadcast_route` None means where the pushes go.
+    """
 
     delivery_method: str = "esmtp"
     routes: tuple[Route, ...] = ()
@@ -126,6 +151,15 @@ class DeliverySettings:
     tls_mode: Literal["no", "ifavailable", "required"] = "no"
     tls_ifavailable_fallback: bool = True
     ehlo_hostname: str | None = None
+    key: KeySettings | None = None
+    topic: str | None = None
+    push_type: str = "alert"
+    priority: int | None = None
+    collapse_id: str | None = None
+    proxy: ProxySettings | None = None
+    request_timeout_seconds: float = 30.0
+    broadcast_route: Route | None = None
+    manage_route: Route | None = None
 
 
 @frozen

@@ -9,6 +9,7 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from mcmtpush.config.options import OPTIONS, SCOPES, Option, options_of
+from mcmtpush.config.proxy import Proxy
 from mcmtpush.config.tree import Scope
 from mcmtpush.config.units import Throttle, write_value
 
@@ -34,6 +35,13 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "list": st.lists(_TEXT).map(tuple),
     "globs": st.lists(st.sampled_from(["*.a.b", "*a.b", "a_b.c", "*"])).map(tuple),
     "networks": st.lists(_NETWORKS).map(tuple),
+    "proxy": st.builds(
+        Proxy,
+        st.sampled_from(["proxy.example", "::1", "192.0.2.1"]),
+        st.integers(1, 65535),
+        st.sampled_from([b"user", b"a@b/", b"\xc3\xa9"]),
+        st.binary(max_size=9),
+    ),
     "regex": st.sampled_from(["a|b", r"^\d+\.x$", ""]),
     "regexes": st.lists(st.sampled_from([r"\w", "[a-z]{2}"])).map(tuple),
     "route": st.sampled_from(["apn://h?port=1", "[::1]:25", "h"]),

@@ -123,6 +123,8 @@ class RouteTests(TestCase):
             ),
             "apn://127.0.0.1:1?PORT=2": Route("apn", "127.0.0.1", 2, 7),
             "__mx__": Route("", "__mx__", None, 7),
+            "APN2://api.push.apple.com": Route("apn2", "api.push.apple.com", 443, 7),
+            "apn2://[::1]?port=2197": Route("apn2", "::1", 2197, 7),
         }.items():
             self.assertEqual(parse_route(text, 7), expected, text)
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +26,17 @@ from tests.support.case import TestCase, readable
 def setting(name: str, path: str) -> Setting:
     """`name = path`."""
     return Setting(OPTIONS[name], path, Place("gw.conf", 7, 3))
+
+
+def pem(private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """As a file holds it."""
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """A key of the other kind."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def lines(findings: Iterable[ConfigError]) -> list[str]:
@@ -120,6 +138,23 @@ class FileTests(CredentialsCase):
         self.assertEqual(self.check_file("tls_key", key(), mode=0o640), [])
         self.assertEqual(
             self.check_file("tls_certificate", certificate(), mode=0o644), []
+        )
+
+    def test_key_of_provider_tokens(self) -> None:
+        """It is on the curve P-256, unlike the key of a certificate may be."""
+        self.assertEqual(self.check_file("apn_key_file", key()), [])
+        for other in (ec.generate_private_key(ec.SECP384R1()), rsa_key()):
+            found = self.check_file("apn_key_file", pem(other))
+            text = "/c is no key on the curve P-256, which provider tokens need"
+            self.assertEqual(found, [f"error: {text}"])
+            self.assertEqual(self.check_file("tls_key", pem(other)), [])
+        self.assertEqual(
+            self.check_file("apn_key_file", key(), mode=0o644),
+            ["warning: key /c is readable by everybody (mode 0644): chmod 600"],
+        )
+        self.assertEqual(
+            self.check_file("apn_key_file", None),
+            ["error: apn_key_file /c cannot be read: No such file or directory"],
         )
 
     def test_passphrase(self) -> None:

@@ -132,6 +132,16 @@ class SendingTests(TestCase):
             "routes = (not set)\n  the built-in default",
         )
 
+    def test_password(self) -> None:
+        """What a proxy is told in confidence is not shown."""
+        for name in ("apn_proxy", "domain e.com apn_proxy"):
+            text = 'apn_proxy = "http://u:s3cret@old:1"\ndomain "e.com" {'
+            text += 'apn_proxy = "http://u:s3cret@h:2"\n}'
+            answer = ask(name, text)
+            said = answer.text() + str(answer.data()) + repr(answer)
+            self.assertIn('"http://u:…@old:1"', said)
+            self.assertNotIn("s3cret", said)
+
     def test_data(self) -> None:
         """The names in JSON."""
         self.assertEqual(

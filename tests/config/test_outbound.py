@@ -125,6 +125,26 @@ class CheckTests(TestCase):
             self.assertIn("delivery_method warning: the apn domain", found)
             self.assertIn("has no tls_certificate", found)
 
+    def test_http2_alone(self) -> None:
+        """What is said of the binary interface is not said of the other."""
+        text = """
+        domain "e.com" {
+          delivery_method = "apn" routes = ( "apn2://api.push.apple.com" )
+        }
+        """
+        self.assertEqual(findings(text), [])
+        zero = text.replace("delivery_method", "idle_timeout = 0 delivery_method")
+        (found,) = findings(zero)
+        self.assertIn("3 idle_timeout error", found)
+
+    def test_both_interfaces(self) -> None:
+        """One domain may list both; the binary one still wants its certificate."""
+        routes = '"apn2://api.push.apple.com" "apn://gateway"'
+        text = GOOD.replace('"apn://gateway?port=2195"', routes)
+        self.assertEqual(findings(text), [])
+        (found,) = findings(text.replace("tls_certificate = /c", ""))
+        self.assertIn("has no tls_certificate: gateways ask for one", found)
+
     def test_pattern_leaves_routes_to_its_domains(self) -> None:
         """A pattern that sets the method may leave routes to exact stanzas."""
         text = """
@@ -149,7 +169,13 @@ class CheckTests(TestCase):
 
     def test_schemes(self) -> None:
         """A push goes by apn, http, or no scheme; never to an MX."""
-        for route in ("gateway", "apn://gateway", "http://gateway", "APN://gateway"):
+        for route in (
+            "gateway",
+            "apn://gateway",
+            "http://gateway",
+            "APN://gateway",
+            "apn2://gateway",
+        ):
             self.assertEqual(
                 findings(GOOD.replace("apn://gateway?port=2195", route)), []
             )
@@ -163,5 +189,7 @@ class CheckTests(TestCase):
         (found,) = findings(GOOD.replace('delivery_method = "apn"', ""))
         self.assertIn("3 routes warning", found)
         self.assertIn('delivery_method "esmtp" (the default)', found)
+        (found,) = findings('domain "e.com" { routes = ( "apn2://api" ) }')
+        self.assertIn('route "apn2://api" does not fit delivery_method "esmtp"', found)
         text = 'domain "e.com" { routes = ( "mx.e.com" "esmtp://e.com" ) }'
         self.assertEqual(findings(text), [])

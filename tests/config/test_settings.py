@@ -126,6 +126,7 @@ class QueueTests(TestCase):
                 tls_mode="required",
                 tls_ifavailable_fallback=False,
                 ehlo_hostname="me.e.com",
+                request_timeout_seconds=2.5,
             ),
         )
 

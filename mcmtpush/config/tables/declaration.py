@@ -20,10 +20,11 @@ networks  `( 10.0.0.0/8 "::1" )`              tuple of IPv4Network, IPv6Network
 regex     `"a|b"`                             str that compiles
 regexes   `( "a" "b" )`                       tuple of str that compile
 routes    `( "apn://host?port=2195" )`        tuple of str (`addresses`)
+proxy     `http://user:password@host:8080`     `config.proxy.Proxy`
 dict      `[ key = "value" ]`                 dict of str to str
 ========  ==================================  =================================
 
-An int or size with `choices` is either a number or one of these words.  The
+An int, size or proxy with `choices` is either such a value or one of these words.  The
 path `none` stays the word "none": it cancels an inherited path.
 """
 

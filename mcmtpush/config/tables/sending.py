@@ -16,6 +16,7 @@ from mcmtpush.config.tables.declaration import (
     Option,
     rows,
 )
+from mcmtpush.config.tables.push import HTTP2
 
 
 _HOST = frozenset({"host"})
@@ -116,7 +117,7 @@ ROUTING: tuple[Option, ...] = (
         used=True,
         delivery_response_timeout=(
             5000,
-            "Silence after which a notification counts as delivered.",
+            "Silence taken for acceptance; over apn2, set, the wait for an answer.",
         ),
     ),
     *rows(
@@ -452,4 +453,4 @@ MEMORY: tuple[Option, ...] = (
     ),
 )
 
-SENDING_TABLE = (*ROUTING, *RETRYING, *TLS, *GCM, *MEMORY)
+SENDING_TABLE = (*ROUTING, *HTTP2, *RETRYING, *TLS, *GCM, *MEMORY)
