@@ -1,19 +1,14 @@
 """The `mcmtpush` command: its verbs, their arguments and exit codes.
 
 Each verb asks one pure module and prints what it answers: `check` the lint,
-`explain` the look-up, `send` the injection.  Those about the spool are in `verbs`.
+`explain` the look-up.  All others are in `mcmtpush.verbs`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import socket
 import sys
 import time
-from email.utils import formatdate, make_msgid
-from typing import Any, BinaryIO, NoReturn
 
 import click
 
@@ -23,16 +18,10 @@ from mcmtpush.config.finding import as_data, has_errors, stricter, summary
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.files import DiskFiles, read_search_path
-from mcmtpush.injection import (
-    InjectionError,
-    Server,
-    build_payload,
-    inject,
-    parse_server,
-)
 from mcmtpush.judges import JUDGES
-from mcmtpush.mcmt.compose import compose
-from mcmtpush.verbs import dead, spool
+from mcmtpush.verbs.output import print_json
+from mcmtpush.verbs.send import send
+from mcmtpush.verbs.spool import dead, spool
 
 
 _CONFIGURATION = click.Path(exists=True, dir_okay=False)
@@ -49,8 +38,8 @@ def main() -> None:
     """
 
 
-main.add_command(dead)
-main.add_command(spool)
+for _verb in (send, dead, spool):
+    main.add_command(_verb)
 
 
 # -- check ----------------------------------------------------------------------------
@@ -79,7 +68,7 @@ def check(file: str, as_json: bool, strict: bool) -> None:
     if strict:
         findings = stricter(findings)
     if as_json:
-        _print_json([as_data(finding) for finding in findings])
+        print_json([as_data(finding) for finding in findings])
     else:
         for finding in findings:
             click.echo(str(finding))
@@ -130,132 +119,9 @@ def explain(file: str, words: tuple[str, ...], as_json: bool) -> None:
     for what in unknown:
         click.echo(f"note: {what} is not in {file}", err=True)
     if as_json:
-        _print_json(answer.data())
+        print_json(answer.data())
     else:
         click.echo(answer.text())
-
-
-# -- send -----------------------------------------------------------------------------
-
-
-def _address(_context: object, _parameter: object, value: str | None) -> str | None:
-    if value and not re.fullmatch(r"[!-;=?-~]+@[!-;=?-~]+", value):
-        raise click.BadParameter(
-            f'"{value}" is not an address such as 4711@example.com'
-        )
-    return value
-
-
-def _token(_context: object, _parameter: object, value: str) -> str:
-    if not re.fullmatch(r"[0-9A-Fa-f]+", re.sub(r"\s", "", value)):
-        raise click.BadParameter("a device token is written in hexadecimal digits")
-    return re.sub(r"\s", "", value)
-
-
-def _server(_context: object, _parameter: object, value: str) -> Server:
-    try:
-        return parse_server(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-@main.command()
-@click.option(
-    "--to",
-    "recipient",
-    required=True,
-    callback=_address,
-    metavar="ADDRESS",
-    help="Recipient; its domain selects the app, as in 4711@apn_example.com.",
-)
-@click.option(
-    "--token",
-    required=True,
-    callback=_token,
-    metavar="HEX",
-    help="Device token, in hexadecimal.",
-)
-@click.option("--alert", metavar="TEXT", help="The text to show.")
-@click.option("--badge", type=int, metavar="N", help="The number on the app's icon.")
-@click.option("--sound", metavar="NAME", help='The sound to play, such as "default".')
-@click.option(
-    "--payload",
-    type=click.File("rb"),
-    metavar="FILE",
-    help='The whole JSON object ("-" reads it from standard input); --alert, --badge '
-    "and --sound are laid over it.",
-)
-@click.option(
-    "--from",
-    "sender",
-    callback=_address,
-    metavar="ADDRESS",
-    help="Sender, who hears of failures; default mcmtpush@ this machine.",
-)
-@click.option(
-    "--server",
-    callback=_server,
-    default="127.0.0.1:2525",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="The gateway's SMTP listener.",
-)
-def send(
-    recipient: str,
-    token: str,
-    alert: str | None,
-    badge: int | None,
-    sound: str | None,
-    payload: BinaryIO | None,
-    sender: str | None,
-    server: Server,
-) -> None:
-    """Send one push through a running gateway.
-
-    Builds a multi-channel message, injects it by SMTP and prints the gateway's
-    last answer, which holds the message id.
-
-    Exit code: 0 accepted, 1 refused or not reached, 2 unusable arguments.
-    """
-    hostname = socket.gethostname()
-    author = sender or f"mcmtpush@{hostname}"
-    base = None if payload is None else payload.read()
-    if all(given is None for given in (alert, badge, sound, base)):
-        raise click.UsageError("nothing to send: give --alert, --payload or both")
-    try:
-        content = compose(
-            sender=author,
-            recipient=recipient,
-            token=token,
-            payload=build_payload(base, alert, badge, sound),
-            subject=" ".join((alert or "Push notification").split())[:200],
-            date=formatdate(),
-            message_id=make_msgid(domain=hostname),
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    _inject(server, author if sender is None else sender, recipient, content, hostname)
-
-
-def _inject(
-    server: Server, sender: str, recipient: str, content: bytes, hostname: str
-) -> None:
-    try:
-        reply = inject(server, sender, recipient, content, hostname=hostname)
-    except InjectionError as error:
-        _fail(str(error))
-    click.echo(str(reply))
-    if not reply.accepted:
-        _fail(f"{server} refused the message at {reply.step}")
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(f"mcmtpush: {text}", err=True)
-    sys.exit(1)
-
-
-def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

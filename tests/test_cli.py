@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -13,12 +12,9 @@ from hypothesis import strategies as st
 
 from mcmtpush import cli
 from mcmtpush._version import __version__
-from mcmtpush.injection import InjectionError, Reply, Server
-from mcmtpush.mcmt.container import open_container
 from tests.support.case import TestCase, readable
 
 
-TOKEN = "0123456789abcdef" * 4
 TEXT = """\
 hostname = "gw.example.net"
 idle_timeout = 20
@@ -281,126 +277,3 @@ class ExplainTests(CliCase):
         self.assertEqual(result.exit_code, 0)
         self.assertEqual(result.stderr, f'note: listen ":99" is not in {self.path}\n')
         self.assertIn("idle_time = 0 seconds", result.stdout)
-
-
-class SendTests(CliCase):
-    """mcmtpush send, with the injection recorded."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.sent: list[tuple[Server, str, str, bytes, str]] = []
-        self.reply: Reply | InjectionError = Reply(250, "2.0.0 OK 01/02-1-2", "DATA")
-        self.patch(cli, "inject", self.inject)
-        self.patch(socket, "gethostname", lambda: "here.example.net")
-
-    def inject(
-        self, server: Server, sender: str, to: str, content: bytes, *, hostname: str
-    ) -> Reply:
-        """Record, and answer as told."""
-        self.sent.append((server, sender, to, content, hostname))
-        if isinstance(self.reply, InjectionError):
-            raise self.reply
-        return self.reply
-
-    def send(self, *words: str, stdin: bytes | None = None) -> Result:
-        """Send to one device."""
-        fixed = ("--to", "4711@apn_example.com", "--token", TOKEN)
-        return self.run_verb("send", *fixed, *words, stdin=stdin)
-
-    def payload(self, *words: str, stdin: bytes | None = None) -> object:
-        """The payload that was sent."""
-        result = self.send(*words, stdin=stdin)
-        self.assertEqual(result.exit_code, 0, result.stderr)
-        container = open_container(self.sent[-1][3])
-        assert container.push is not None
-        self.assertEqual(container.push.token, TOKEN)
-        return json.loads(container.push.payload)
-
-    def test_accepted(self) -> None:
-        """The answer is printed, with the message id."""
-        result = self.send("--alert", "You have mail")
-        self.assertEqual(result.exit_code, 0)
-        self.assertEqual(result.stdout, "250 2.0.0 OK 01/02-1-2\n")
-        ((server, sender, to, content, hostname),) = self.sent
-        self.assertEqual(server, Server("127.0.0.1", 2525))
-        self.assertEqual(sender, "mcmtpush@here.example.net")
-        self.assertEqual((to, hostname), ("4711@apn_example.com", "here.example.net"))
-        self.assertIn(b"\r\nSubject: You have mail\r\n", content)
-        mail = open_container(content).mail
-        self.assertIn(b"You have mail", mail or b"")
-
-    def test_payload(self) -> None:
-        """Alert, badge and sound, also in other scripts and on several lines."""
-        self.assertEqual(
-            self.payload("--alert", "Größe\n2", "--badge", "3", "--sound", "ping"),
-            {"aps": {"alert": "Größe\n2", "badge": 3, "sound": "ping"}},
-        )
-        self.assertEqual(self.payload("--badge", "0"), {"aps": {"badge": 0}})
-
-    def test_payload_file(self) -> None:
-        """The whole object from a file or standard input, options laid over it."""
-        path = str(self.write("p.json", '{"aps": {"sound": "a"}, "k": "ü"}'))
-        self.assertEqual(
-            self.payload("--payload", path, "--alert", "Hi"),
-            {"aps": {"sound": "a", "alert": "Hi"}, "k": "ü"},
-        )
-        self.assertEqual(
-            self.payload("--payload", "-", stdin=b'{"aps": {"badge": 1}}'),
-            {"aps": {"badge": 1}},
-        )
-
-    def test_addresses(self) -> None:
-        """Sender and server by option; an empty sender is the null sender."""
-        self.send("--alert", "x", "--from", "a@b.c", "--server", "[::1]:26")
-        self.assertEqual(self.sent[-1][:2], (Server("::1", 26), "a@b.c"))
-        self.send("--alert", "x", "--from", "")
-        self.assertEqual(self.sent[-1][1], "")
-        self.assertIn(b"From: mcmtpush@here.example.net\r\n", self.sent[-1][3])
-
-    def test_refused(self) -> None:
-        """A refusal is printed as the server said it, exit code 1."""
-        self.reply = Reply(550, "5.7.1 relaying denied", "RCPT TO")
-        result = self.send("--alert", "x")
-        self.assertEqual(result.exit_code, 1)
-        self.assertEqual(result.stdout, "550 5.7.1 relaying denied\n")
-        self.assertIn("refused the message at RCPT TO", result.stderr)
-
-    def test_not_reached(self) -> None:
-        """Without an answer the reason goes to standard error, exit code 1."""
-        self.reply = InjectionError("nothing listens on it: start the gateway")
-        result = self.send("--alert", "x")
-        self.assertEqual((result.exit_code, result.stdout), (1, ""))
-        self.assertEqual(
-            result.stderr, "mcmtpush: nothing listens on it: start the gateway\n"
-        )
-
-    def test_unusable_arguments(self) -> None:
-        """Bad values are found before anything is sent, exit code 2."""
-        secret = "0123456789abcdefZZ"
-        for words, text in (
-            (("--alert", "x", "--token", secret), "hexadecimal"),
-            (("--alert", "x", "--token", ""), "hexadecimal"),
-            (("--alert", "x", "--badge", "many"), "'many' is not a valid integer"),
-            (("--alert", "x", "--to", "nobody"), "not an address"),
-            (("--alert", "x", "--to", "a@b c"), "not an address"),
-            (("--alert", "x", "--from", "a<b@c.d"), "not an address"),
-            (("--alert", "x", "--server", "gw:x"), "not a port"),
-            (("--payload", "/nowhere.json"), "nowhere.json"),
-            ((), "nothing to send"),
-        ):
-            result = self.send(*words)
-            self.assertEqual((result.exit_code, result.stdout), (2, ""), words)
-            self.assertIn(text, result.stderr)
-            self.assertNotIn(secret, result.stderr)
-        result = self.send("--payload", "-", stdin=b"[1]")
-        self.assertEqual(result.exit_code, 2)
-        self.assertIn("object", result.stderr)
-        self.assertEqual(self.sent, [])
-
-    def test_blanks_in_the_token(self) -> None:
-        """A token may be pasted in groups."""
-        result = self.run_verb(
-            "send", "--to", "a@b.c", "--alert", "x", "--token", "0123 4567 89AB"
-        )
-        self.assertEqual(result.exit_code, 0)
-        self.assertIn(b"X-Device-Token: 0123456789AB\r\n", self.sent[-1][3])

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import formatdate, make_msgid
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 import orjson
@@ -32,10 +32,10 @@ from mcmtpush.replay import Pace, Replay, parse_rate, parse_span
 from mcmtpush.spool.check import Inspection, inspect_spool
 from mcmtpush.spool.dead import DeadLetters, Letter, Original, Selection
 from mcmtpush.spool.folder import DATABASE
+from mcmtpush.verbs.output import UNUSABLE, leave, parsed, print_json, printable
 
 
 DEFAULT_CONFIGURATION = "conf/ecelerity.conf"
-UNUSABLE = 2
 
 Decorated = Callable[..., Any]
 
@@ -60,18 +60,6 @@ def _place(verb: Decorated) -> Decorated:
     )(verb)
 
 
-def _parsed(parse: Callable[[str], Any]) -> Callable[[object, object, Any], Any]:
-    def callback(_context: object, _parameter: object, value: str | None) -> Any:
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-
-    return callback
-
-
 def _filters(verb: Decorated) -> Decorated:
     """The options that choose dead letters."""
     for option in (
@@ -80,7 +68,7 @@ def _filters(verb: Decorated) -> Decorated:
         ),
         click.option(
             "--since",
-            callback=_parsed(parse_span),
+            callback=parsed(parse_span),
             metavar="TIME",
             help="Only those that died since then, such as 30m, 2h or 7d ago.",
         ),
@@ -109,11 +97,11 @@ def _database(config: str, folder: str | None) -> str:
             config, DiskFiles(), read_search_path(os.environ)
         )
         if has_errors(findings):
-            _leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
+            leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
         try:
             folder = Configuration(root, socket.gethostname()).process().spoolbase
         except McmtPushError as error:
-            _leave(str(error), UNUSABLE)
+            leave(str(error), UNUSABLE)
     return str(Path(folder) / DATABASE)
 
 
@@ -128,7 +116,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except SpoolError as error:
-            _leave(str(error), UNUSABLE)
+            leave(str(error), UNUSABLE)
 
 
 # -- dead ---------------------------------------------------------------------------
@@ -186,11 +174,11 @@ def show(config: str, folder: str | None, id: str, as_json: bool) -> None:  # no
     for letter in letters.select(Selection((id,))):
         original = letters.original(letter) or Original(None, None)
         if as_json:
-            _print_json(_whole(letter, original))
+            print_json(_whole(letter, original))
         else:
             _print_whole(letter, original)
         return
-    _leave(f"no dead letter {id}", 1)
+    leave(f"no dead letter {id}", 1)
 
 
 @dead.command()
@@ -202,13 +190,13 @@ def show(config: str, folder: str | None, id: str, as_json: bool) -> None:  # no
 @click.option("--dry-run", is_flag=True, help="Say what would be replayed, no more.")
 @click.option(
     "--rate",
-    callback=_parsed(parse_rate),
+    callback=parsed(parse_rate),
     metavar="N/s",
     help="No more than so many a second.",
 )
 @click.option(
     "--server",
-    callback=_parsed(parse_server),
+    callback=parsed(parse_server),
     default="127.0.0.1:2525",
     show_default=True,
     metavar="HOST:PORT",
@@ -305,7 +293,7 @@ def _line(letter: Letter) -> str:
     ]
     if letter.replayed_as is not None:
         columns.append(f"replayed as {letter.replayed_as}")
-    return _printable("  ".join(map(str, columns)))
+    return printable("  ".join(map(str, columns)))
 
 
 def _print_whole(letter: Letter, original: Original) -> None:
@@ -315,11 +303,11 @@ def _print_whole(letter: Letter, original: Original) -> None:
         shown = _moment(value) if isinstance(value, float) else value
         if isinstance(value, dict):
             shown = ", ".join(f"{key}={text}" for key, text in value.items())
-        click.echo(_printable(f"{name}: {'' if shown is None else shown}".rstrip()))
+        click.echo(printable(f"{name}: {'' if shown is None else shown}".rstrip()))
     click.echo("\n-- payload")
     click.echo("" if payload is None else json.dumps(payload, indent=2))
     click.echo("\n-- mail")
-    click.echo("\n".join(map(_printable, (mail or "").splitlines())))
+    click.echo("\n".join(map(printable, (mail or "").splitlines())))
 
 
 # -- spool --------------------------------------------------------------------------
@@ -346,7 +334,7 @@ def check_spool(config: str, folder: str | None, quick: bool, as_json: bool) -> 
     """
     found = inspect_spool(_database(config, folder), now=time.time(), quick=quick)
     if as_json:
-        _print_json({**asdict(found), "sound": found.sound})
+        print_json({**asdict(found), "sound": found.sound})
     else:
         _print_inspection(found)
     sys.exit(0 if found.sound else 1)
@@ -358,13 +346,13 @@ def _print_inspection(found: Inspection) -> None:
         click.echo(f"{name}: {'unreadable' if count is None else count}")
     for one in found.quarantine:
         click.echo(
-            _printable(
+            printable(
                 f"quarantine {one.number}: row {one.row}, {one.id}, {one.recipient}: "
                 f"{one.reason}"
             )
         )
     for fault in found.faults:
-        click.echo(_printable(f"damage: {fault}"))
+        click.echo(printable(f"damage: {fault}"))
     verdict = "sound" if found.sound else "NOT sound"
     click.echo(f"{found.path}: version {found.version}, {verdict}")
 
@@ -380,17 +368,8 @@ def _moment(at: float) -> str:
         return str(at)
 
 
-def _printable(text: str) -> str:
-    """On one line, and without orders to the terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
-
-
-def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def _print_list(items: Iterable[Any]) -> None:
@@ -400,8 +379,3 @@ def _print_list(items: Iterable[Any]) -> None:
         click.echo(f"{separator}\n{json.dumps(item, ensure_ascii=False)}", nl=False)
         separator = ","
     click.echo("[]" if separator == "[" else "\n]")
-
-
-def _leave(text: str, code: int) -> NoReturn:
-    click.echo(f"mcmtpush: {text}", err=True)
-    sys.exit(code)

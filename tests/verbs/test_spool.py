@@ -10,11 +10,12 @@ from pathlib import Path
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from mcmtpush import cli, verbs
+from mcmtpush import cli
 from mcmtpush.injection import InjectionError, Reply, Server
 from mcmtpush.mcmt.container import open_container
 from mcmtpush.spool.codec import bury_of, insert_of
 from mcmtpush.values import QueueKey
+from mcmtpush.verbs import spool as module
 from tests.spool.test_codec import PUSH, a_message, a_submission
 from tests.spool.test_store import a_letter, open_store
 from tests.support.case import TestCase
@@ -210,7 +211,7 @@ class ReplayTests(VerbCase):
         self.reply: Reply | InjectionError = Reply(
             250, "2.0.0 OK 77/00-12345-C6DD1CA4", "DATA"
         )
-        self.patch(verbs, "inject", self.inject)
+        self.patch(module, "inject", self.inject)
 
     def inject(
         self, server: Server, sender: str, to: str, content: bytes, *, hostname: str

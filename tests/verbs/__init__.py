@@ -1,0 +1,1 @@
+"""Tests: verbs of the command."""
