@@ -23,6 +23,10 @@ from attrs import define, field
 from mcmtpush.mcmt.compose import alert_payload, compose
 
 
+TWISTD = (
+    str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=",
+)  # fmt: skip
+
 TOKEN = "00112233445566778899aabbccddeeff" * 2
 
 CONFIGURATION = """
@@ -45,7 +49,13 @@ domain "apn_example.com" {{
   {domain}
 }}
 apn_logger "main" {{ logfile = "log/apnlog.ec" }}
-apns_simulator {{ journal = "log/journal.jsonl" listen "127.0.0.1:{apns_port}" {{}} }}
+"""
+
+SIMULATOR = """
+apns_simulator {{
+  journal = "log/journal.jsonl"
+  listen "127.0.0.1:{apns_port}" {{}}
+}}
 """
 
 
@@ -143,24 +153,54 @@ def scratch() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, *, domain: str = "", extra: str = "", wait: bool = True
+    folder: Path,
+    *,
+    domain: str = "",
+    extra: str = "",
+    apns_port: int = 0,
+    wait: bool = True,
 ) -> Iterator[Process]:
-    """The gateway with its simulator, in one process, in `folder`."""
+    """The gateway in `folder`, its simulator inside unless there is an `apns_port`."""
     port = free_port()
+    text = CONFIGURATION if apns_port else CONFIGURATION + SIMULATOR
     configuration = folder / "bench.conf"
     configuration.write_text(
-        CONFIGURATION.format(
-            smtp_port=port, apns_port=free_port(), domain=domain, extra=extra
+        text.format(
+            smtp_port=port,
+            apns_port=apns_port or free_port(),
+            domain=domain,
+            extra=extra,
         )
     )
     (folder / "log").mkdir(exist_ok=True)
-    twistd = Path(sys.executable).with_name("twistd")
-    arguments = [
-        str(twistd), "--nodaemon", "--pidfile=", "mcmtpush", "--config",
-        str(configuration),
-    ]  # fmt: skip
+    arguments = [*TWISTD, "mcmtpush", "--config", str(configuration)]
     with running(arguments, port, folder, wait=wait) as process:
         yield process
+
+
+@contextlib.contextmanager
+def simulator(folder: Path, script: str) -> Iterator[int]:
+    """A simulator in a process of its own; its port.  Same files as one inside."""
+    (folder / "log").mkdir(exist_ok=True)
+    (folder / "script.json").write_text(script)
+    port = free_port()
+    arguments = [
+        *TWISTD, "apns-simulator", "--listen", f"127.0.0.1:{port}",
+        "--certificates", str(folder / "spool" / "development"),
+        "--journal", str(folder / "log" / "journal.jsonl"),
+        "--script", str(folder / "script.json"),
+    ]  # fmt: skip
+    apart = folder / "simulator"
+    apart.mkdir()
+    with running(arguments, port, apart, wait=False):
+        wait_until("the simulator", lambda: listens(port))
+        yield port
+
+
+def listens(port: int) -> bool:
+    """Whether anybody does on this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def sample(folder: Path, size: int = 1024) -> Path:

@@ -32,13 +32,19 @@ class Batch(NamedTuple):
 
 
 def encode_batch(
-    entries: Sequence[Entry], *, identifier: int, expires_at: int, remote_ip: str
+    entries: Sequence[Entry],
+    *,
+    identifier: int,
+    expires_at: int,
+    remote_ip: str,
+    keep: int = 0,
 ) -> Batch:
     """Check and encode resident entries, in order.
 
     `identifier` is for the first that is written, `expires_at` seconds since the
-    epoch, bent into 32 bits.  The payload of what is written is dropped from
-    its entry: should it be wanted again it is in the spool.
+    epoch, bent into 32 bits.  The first `keep` that are written keep their
+    payload, to be sent again at once should they come back; the others' is dropped
+    from the entry, and is in the spool.
     """
     expires_at = min(max(expires_at, 0), LATEST_EXPIRY)
     frames: list[bytes] = []
@@ -59,7 +65,7 @@ def encode_batch(
         )
         frames.append(frame)
         written.append(Attempt(entry, UNDECIDED, identifier, len(frame), remote_ip))
-        if push is not None:
+        if push is not None and len(written) > keep:
             entry.push = PushPart(push.token, b"", push.return_path, push.headers)
         identifier = following(identifier)
     return Batch(b"".join(frames), written, refused)

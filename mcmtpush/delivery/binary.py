@@ -73,6 +73,13 @@ CLOSE_SECONDS: Final = 2.0
 
 MAX_GRANULARITY_SECONDS: Final = 0.25
 
+KEPT_COUNT: Final = 512
+"""Unsettled notifications that keep their payload in memory, 1 MB at most.
+
+What a refusal throws away is mostly among the first of a connection; it can be
+sent again at once, without a way to the disk.
+"""
+
 _log = Logger()
 
 
@@ -190,14 +197,16 @@ class BinaryConnection(Protocol):
     def attempt(self, entries: Sequence[Entry]) -> None:
         """Check these and write them, in order; at most `room`, all resident.
 
-        What the check refuses is settled at once and never written.  Payloads
-        that were written are dropped: after a `Discarded` they are on the disk.
+        What the check refuses is settled at once and never written.  Of payloads
+        that were written a few are kept; after a `Discarded` the others are on the
+        disk.
         """
         batch = encode_batch(
             entries,
             identifier=self._window.next_identifier,
             expires_at=int(self._now()) + self._settings.apn_expiry_seconds,
             remote_ip=self.remote_ip,
+            keep=max(0, KEPT_COUNT - len(self._window)),
         )
         if batch.written:
             self._write(batch.data, batch.written)

@@ -1,9 +1,9 @@
 """How fast a new connection is filled after others met a refusal.
 
 Whatever is written behind a refused notification was written in vain: it comes
-back from the disk and is written again.  So a connection that follows one that
-was answered begins with about twice of what that one carried, and what it may
-carry doubles as long as the gateway does not object.
+back and is written again.  So a connection that follows one that was answered
+begins with about what that one carried, and what it may carry doubles as long as
+the gateway does not object.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def careful_start(previous: int, accepted: int) -> int:
     `previous` is what the one that was answered had begun with, `accepted` what
     it carried well.  One bad stroke of luck halves a start at most.
     """
-    start = max(SMALLEST_START, 2 * accepted, previous // 2)
+    start = max(SMALLEST_START, accepted, previous // 2)
     return start if start <= ENOUGH else 0
 
 

@@ -38,7 +38,7 @@ SMALLEST_SHARE: Final = 32
 """Less than this is not split between connections: a write has its price too."""
 
 CONNECTING_LIMIT: Final = 4
-"""Connections opened at the same time while all is well."""
+"""Connections opened at the same time while all is well, replacements apart."""
 
 QUIET_SECONDS: Final = 3.0
 """After so long without an answer, with none to come, what is kept is settled."""
@@ -239,7 +239,7 @@ class Pool:
         slots = self._slots
         if slot in self._successors.values():
             return
-        if any(each.phase is Phase.WAITING for each in slots):
+        if self._is_away:
             return
         if self._may_add():
             connecting = sum(each.phase is Phase.CONNECTING for each in slots)
@@ -326,10 +326,12 @@ class Pool:
     def _open(self, backlog: int) -> bool:
         """Open what the backlog deserves, a few at a time, one after a failure.
 
+        What an answer ended is replaced at once; a slot that pauses counts.
+
         Whether more is wanted that was not permitted.
         """
         slots = self._slots
-        if any(slot.phase is Phase.WAITING for slot in slots):
+        if self._is_away:
             return False
         rate = self._rate
         if rate and self.connections and rate.wait(self._clock.seconds()):
@@ -339,15 +341,29 @@ class Pool:
             limit=self._settings.max_outbound_connections,
             aggressiveness=self._settings.connection_aggressiveness,
         )
-        connecting = sum(slot.phase is Phase.CONNECTING for slot in slots)
-        allowed = 1 if any(slot.failures for slot in slots) else CONNECTING_LIMIT
-        for _ in range(min(wanted - self.connections, allowed - connecting)):
+        phases = [slot.phase for slot in slots]
+        allowed = 1
+        if not any(slot.failures for slot in slots):
+            allowed = CONNECTING_LIMIT + sum(slot.replaces for slot in slots)
+        missing = wanted - self.connections - phases.count(Phase.WAITING)
+        for _ in range(min(missing, allowed - phases.count(Phase.CONNECTING))):
             slot = self._begin()
             if slot is None:
                 return self._permits.wait_seconds == inf
             if slot.phase is Phase.WAITING:
                 return False
         return False
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether some slot waits since the gateway would not have it.
+
+        One that only pauses, since its very first notification was refused, says
+        nothing about others.
+        """
+        return any(
+            slot.failures and slot.phase is Phase.WAITING for slot in self._slots
+        )
 
     def _begin(self, *, relieving: Slot | None = None) -> Slot | None:
         """Begin a connection; None when it is not permitted."""

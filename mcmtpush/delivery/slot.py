@@ -146,6 +146,8 @@ class Slot:
         phase: what it is doing.
         failures: connections in a row that could not be made or were closed
             without a word and without taking anything.
+        replaces: its last connection took something and was ended by an answer, as
+            every refusal ends one, and there is no other yet.
     """
 
     def __init__(self, watcher: Watcher, means: Means) -> None:
@@ -159,6 +161,7 @@ class Slot:
         self._start = 0  # what the next connection may carry at first
         self.phase = Phase.IDLE
         self.failures = 0
+        self.replaces = False
 
     # -- what the pool asks -------------------------------------------------------
 
@@ -228,6 +231,7 @@ class Slot:
             return
         self._stop_timer()
         self._connecting = None
+        self.replaces = False
         self._advance(Event.CONNECTED)
         self._means.counters.add("delivery.connections")
         self._watcher.changed(self)
@@ -263,6 +267,7 @@ class Slot:
             self._break(reason.getErrorMessage())
         elif self.phase is Phase.DRAINING or connection.accepted:
             self._connection = None
+            self.replaces = connection.answered
             self._advance(Event.ENDED)
             self._watcher.changed(self)
         elif connection.answered:
@@ -304,6 +309,7 @@ class Slot:
         self._let_go()
         means = self._means
         self.failures += 1
+        self.replaces = False
         means.counters.add("delivery.connect_failures")
         self._watcher.failed(self._route, reason, address)
         self._wait(wait_seconds(self.failures, means.dice))

@@ -10,7 +10,7 @@ An entry is in exactly one place, and these are all the moves there are:
     enqueue    outside     active, or delayed if its time has not come, or held
     take       active      flight       only entries with their body in memory
     retry      flight      delayed      body dropped
-    requeue    flight      active       body dropped, in front, oldest first
+    requeue    flight      active       in front, oldest first; a page of bodies kept
     hold       flight      held         body dropped
     free       held        active       in front, oldest first
     done       flight      outside
@@ -93,6 +93,12 @@ def _row(entry: Entry) -> int:
     return entry.row
 
 
+def _is_whole(entry: Entry) -> bool:
+    """Whether it can be attempted as it is; delivery may have dropped the payload."""
+    push = entry.push
+    return entry.message is not None and (push is None or bool(push.payload))
+
+
 @define(eq=False)
 class DomainQueue:
     """The entries of one queue.
@@ -158,11 +164,20 @@ class DomainQueue:
         for entry in entries:
             self._delay(entry)
 
-    def requeue(self, entries: Sequence[Entry]) -> None:
-        """Back from a flight, first in line again."""
+    def requeue(self, entries: Sequence[Entry], limit: int) -> None:
+        """Back from a flight, first in line again.
+
+        As many bodies stay in memory as would be fetched at once: they are next.
+        `limit` is as for `enqueue`.
+        """
         self.done(len(entries))
+        room = self.residence.page(limit) if limit else 0
         for entry in entries:
-            entry.message = entry.push = None
+            if room > 0 and _is_whole(entry):
+                room -= 1
+                self._count(1)
+            else:
+                entry.message = entry.push = None
         for line in (self._first, self._second):
             line.give_back(one for one in entries if self._line(one) is line)
 

@@ -139,7 +139,7 @@ class Scheduler:
         """No longer in flight: first in line again, in their old order."""
         outlet = self._known(key)
         outlet.arriving()
-        outlet.queue.requeue(entries)
+        outlet.queue.requeue(entries, outlet.settings.max_resident_active_queue)
         self.wake(outlet)
         self.counters.add("queues.requeued", len(entries))
 

@@ -22,10 +22,17 @@ GOLDEN = bytes.fromhex(
 
 
 def encode(
-    entries: list[Entry], identifier: int = 1, expires_at: int = 1_700_000_000
+    entries: list[Entry],
+    identifier: int = 1,
+    expires_at: int = 1_700_000_000,
+    keep: int = 0,
 ) -> tuple[list[Frame], list[Attempt], list[Attempt]]:
     batch = encode_batch(
-        entries, identifier=identifier, expires_at=expires_at, remote_ip="192.0.2.1"
+        entries,
+        identifier=identifier,
+        expires_at=expires_at,
+        remote_ip="192.0.2.1",
+        keep=keep,
     )
     frames = FrameReader().feed(batch.data)
     return frames, batch.written, batch.refused  # type: ignore[return-value]
@@ -82,6 +89,13 @@ class EncodeBatchTests(TestCase):
         encode([good, bad])
         self.assertEqual(good.push, PushPart(TOKEN, b"", "back@x"))
         self.assertEqual(bad.push, PushPart("0f", b"{}", "back@x"))
+
+    def test_some_payloads_are_kept(self) -> None:
+        """The first ones that are written stay whole, the refused do not count."""
+        entries = [an_entry(row, "" if row == 2 else TOKEN) for row in range(1, 6)]
+        encode(entries, keep=2)
+        kept = [entry.row for entry in entries if entry.push and entry.push.payload]
+        self.assertEqual(kept, [1, 2, 3])
 
     def test_expiry_fits(self) -> None:
         """A clock gone mad yields the nearest time that 32 bits can say."""

@@ -19,15 +19,16 @@ from tests.support.case import TestCase, readable
 
 class CarefulStartTests(TestCase):
     def test_starts(self) -> None:
-        """Twice of what the last one carried, but never less than half its start."""
+        """What the last one carried, but never less than half its start."""
         for previous, accepted, expected in [
             (0, 0, SMALLEST_START),
-            (0, 100, 200),
+            (0, 100, 100),
             (200, 3, 100),
             (100, 3, 50),
             (50, 3, SMALLEST_START),
-            (SMALLEST_START, 1000, 2000),
-            (0, ENOUGH, 0),
+            (SMALLEST_START, 1000, 1000),
+            (0, ENOUGH, ENOUGH),
+            (0, ENOUGH + 1, 0),
         ]:
             self.assertEqual(careful_start(previous, accepted), expected)
 

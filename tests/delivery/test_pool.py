@@ -288,6 +288,38 @@ class OpeningTests(PoolCase):
             self.assertLessEqual(len(self.gateways.pending), CONNECTING_LIMIT)
         self.assertEqual(self.pool.connections, 10)
 
+    def test_replaces_at_once(self) -> None:
+        """Connections that answers ended are replaced together, however many."""
+        self.make(4000, max_outbound_connections=12, guard=OFF)
+        self.work()
+        while self.gateways.pending:
+            self.gateways.accept(len(self.gateways.pending))
+            self.turns()
+        self.queue.entries += [an_entry(row) for row in range(5000, 9000)]
+        self.queue.resident += 4000
+        for wire in list(self.gateways.wires):
+            wire.object_to(20)
+        self.turns()
+        self.assertEqual(len(self.gateways.pending), len(self.gateways.wires))
+        self.assertGreaterEqual(len(self.gateways.pending), 2 * CONNECTING_LIMIT)
+
+    def test_a_pause_concerns_one_slot(self) -> None:
+        """A first notification that is refused keeps no other slot from opening."""
+        self.make(
+            8, max_outbound_connections=2, connection_aggressiveness=1.0, guard=OFF
+        )
+        self.work()
+        self.gateways.accept()
+        self.turns()
+        self.queue.entries = [an_entry(row) for row in range(100, 1000)]
+        self.queue.resident = 900
+        self.gateways.wires[0].object_to(1)
+        self.work()
+        self.assertEqual((len(self.gateways.asked), self.pool.connections), (2, 1))
+        self.clock.advance(0.1)
+        self.turns()
+        self.assertEqual(len(self.gateways.asked), 3)
+
     def test_closes_when_idle(self) -> None:
         """After the idle timeout connections are given back, and opened anew later."""
         self.work()

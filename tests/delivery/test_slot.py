@@ -280,12 +280,13 @@ class EndTests(SlotCase):
         self.assertEqual((self.slot.phase, self.watcher.failures), (Phase.IDLE, []))
 
     def test_careful_after_an_answer(self) -> None:
-        """The next connection begins with about twice of what went well."""
+        """The next connection begins with about what went well."""
         wire = self.ready()
         self.attempt(*range(1, 101))
         wire.object_to(51)
+        self.assertTrue(self.slot.replaces)
         self.ready()
-        self.assertEqual(self.slot.room, 100)
+        self.assertEqual((self.slot.room, self.slot.replaces), (50, False))
 
     def test_not_careful_after_a_close(self) -> None:
         """A close without an answer says nothing about tokens."""

@@ -88,8 +88,8 @@ class OrderTests(DomainCase):
         """What came back stands in front, by row, however it came back."""
         self.enqueue(*(an_entry(row) for row in range(1, 8)))
         taken = self.queue.take(5)
-        self.queue.requeue([taken[4], taken[2]])
-        self.queue.requeue([taken[3], taken[0]])
+        self.queue.requeue([taken[4], taken[2]], NO_LIMIT)
+        self.queue.requeue([taken[3], taken[0]], NO_LIMIT)
         self.queue.admit(taken, bodies(taken))
         self.assertEqual(rows(self.queue.take(9)), [1, 3, 4, 5, 6, 7])
 
@@ -98,7 +98,7 @@ class OrderTests(DomainCase):
         self.enqueue(an_entry(1))
         taken = self.queue.take(1)
         self.enqueue(an_entry(2, 1))
-        self.queue.requeue(taken)
+        self.queue.requeue(taken, NO_LIMIT)
         self.queue.admit(taken, bodies(taken))
         self.assertEqual(rows(self.queue.take(2)), [2, 1])
 
@@ -157,7 +157,7 @@ class DelayTests(DomainCase):
         )
         self.assertEqual((self.queue.resident, self.queue.residence.held), (0, 0))
         self.assertEqual(self.queue.next_due(), 7.0)
-        self.queue.requeue(taken)
+        self.queue.requeue(taken, 0)
         self.assertEqual(self.queue.release(50.0, 10), 4)
         self.assertEqual(rows(self.queue.absent(10)), [2, 5, 1, 3, 4])
         self.assertEqual(self.queue.put_off(60.0), 5)
@@ -306,7 +306,7 @@ class BodyTests(DomainCase):
         """The same for those that stand in front since they came back."""
         self.enqueue(an_entry(1), an_entry(2), an_entry(3))
         taken = self.queue.take(3)
-        self.queue.requeue(taken)
+        self.queue.requeue(taken, NO_LIMIT)
         self.assertEqual(self.queue.admit(taken, bodies(taken[1:])), [1])
         self.assertEqual(rows(self.queue.take(3)), [2, 3])
 
@@ -315,10 +315,39 @@ class BodyTests(DomainCase):
         self.enqueue(an_entry(1))
         taken = self.queue.take(1)
         taken[0].push = PushPart("ab", b"")
-        self.queue.requeue(taken)
+        self.queue.requeue(taken, NO_LIMIT)
         self.assertIsNone(taken[0].message)
         self.assertIsNone(taken[0].push)
         self.assertTrue(self.queue.blocked)
+
+    def test_requeue_keeps_a_page(self) -> None:
+        """What came back whole is next: as much of it stays as would be fetched."""
+        self.enqueue(*(an_entry(row) for row in range(1200)))
+        taken = self.queue.take(1200)
+        self.queue.requeue(taken, 250)
+        self.assertEqual((self.queue.resident, self.residence.held), (500, 500))
+        self.assertEqual(rows(self.queue.take(1200)), list(range(500)))
+        self.assertEqual(rows(self.queue.absent(2)), [500, 501])
+
+    def test_requeue_obeys_the_limits(self) -> None:
+        """No body stays where none is wanted, and few where the budget is used up."""
+        self.residence.limit = 100
+        self.enqueue(*(an_entry(row) for row in range(100)))
+        taken = self.queue.take(60)
+        self.queue.requeue(taken[:10], 0)
+        self.assertEqual(self.queue.resident, 40)
+        self.residence.held = 100
+        self.queue.requeue(taken[10:], NO_LIMIT)
+        self.assertEqual(self.queue.resident, 90)
+        self.assertEqual(self.queue.take(9), [])
+
+    def test_mail_comes_back_whole(self) -> None:
+        """A message without a push part lost nothing on its way."""
+        entry = an_entry(1)
+        entry.push = None
+        self.enqueue(entry)
+        self.queue.requeue(self.queue.take(1), NO_LIMIT)
+        self.assertEqual(self.queue.take(1), [entry])
 
 
 class OldTests(DomainCase):
@@ -376,7 +405,7 @@ class FlightTests(DomainCase):
         for verb in (
             lambda: self.queue.done(1),
             lambda: self.queue.retry(taken),
-            lambda: self.queue.requeue(taken),
+            lambda: self.queue.requeue(taken, NO_LIMIT),
             lambda: self.queue.hold(taken),
         ):
             with self.assertRaises(LocalProtocolError):
@@ -483,7 +512,7 @@ class DomainMachine(RuleBasedStateMachine):
             self.queue.hold(chosen)
             self.held += chosen
         else:
-            self.queue.requeue(chosen)
+            self.queue.requeue(chosen, NO_LIMIT)
             for entry in chosen:
                 self.line_up(entry, returned=True)
 

@@ -21,7 +21,7 @@ from mcmtpush.queues.scheduler import (
     RELEASED_AT_ONCE,
     Scheduler,
 )
-from mcmtpush.values import HELD, Attempt, Entry, QueueKey
+from mcmtpush.values import HELD, Attempt, Entry, PushPart, QueueKey
 from tests.queues.test_domain import KEY, an_entry, bodies, rows
 from tests.support.case import TestCase
 
@@ -202,8 +202,19 @@ class SettleTests(SchedulerCase):
         self.assertEqual(self.scheduler.queued, 0)
 
     def test_requeue(self) -> None:
-        """What is requeued comes again at the next turn, bodies fetched anew."""
+        """What is requeued comes again at the next turn."""
         self.enqueue(5)
+        self.scheduler.requeue(KEY, [self.flying[2], self.flying[1]])
+        self.scheduler.done(KEY, 2)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(), [2, 3, 5])
+        self.assertEqual(self.spool.loads, [])
+
+    def test_requeue_without_payloads(self) -> None:
+        """Bodies that are gone are fetched anew before anything behind them goes."""
+        self.enqueue(5)
+        for entry in self.flying:
+            entry.push = PushPart("ab", b"")
         self.scheduler.requeue(KEY, [self.flying[2], self.flying[1]])
         self.scheduler.done(KEY, 2)
         self.clock.advance(0)
