@@ -113,11 +113,13 @@ def explain(file: str, words: tuple[str, ...], as_json: bool) -> None:
     try:
         query = explaining.parse_query(words)
         answer = explaining.explain(root, query)
-        unknown = list(explaining.undeclared(root, query))
+        unknown = explaining.undeclared(root, query)
+        notes = [f"{what} is not in {file}" for what in unknown]
+        notes += filter(None, [explaining.overruled(root, query)])
     except explaining.QueryError as error:
         raise click.UsageError(str(error)) from None
-    for what in unknown:
-        click.echo(f"note: {what} is not in {file}", err=True)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(answer.data())
     else:

@@ -277,3 +277,11 @@ class ExplainTests(CliCase):
         self.assertEqual(result.exit_code, 0)
         self.assertEqual(result.stderr, f'note: listen ":99" is not in {self.path}\n')
         self.assertIn("idle_time = 0 seconds", result.stdout)
+
+    def test_context_that_beats_the_option_is_noted(self) -> None:
+        """Standard output has the option asked for, and JSON stays JSON."""
+        text = "esmtp_listener { context = [ mcmt_reception = allow ] }"
+        path = str(self.write("context.conf", text))
+        result = self.run_verb("explain", path, "mcmt_reception", "--json")
+        self.assertEqual(json.loads(result.stdout)["value"], "passthru")
+        self.assertIn('note: "allow" holds all the same', result.stderr)

@@ -21,7 +21,7 @@ from mcmtpush.config.options import (
     nearest,
 )
 from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
-from mcmtpush.config.settings import LISTENER
+from mcmtpush.config.settings import LISTENER, mcmt_reception
 from mcmtpush.config.tables.declaration import LISTENERS, PATHWAYS
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.config.units import show_value, write_value
@@ -198,6 +198,23 @@ def undeclared(root: Scope, query: Query) -> Iterator[str]:
             (scope.kind, scope.name) != (kind, name) for scope in chain
         ):
             yield f'{kind} "{name}"'
+
+
+def overruled(root: Scope, query: Query) -> str | None:
+    """What beats the option asked for although it is none, for a note to the asker.
+
+    That is a connection context with a variable `mcmt_reception`.
+    """
+    if query.option.lower() != "mcmt_reception":
+        return None
+    found = resolve(
+        OPTIONS["context"], _receiving(root, query, OPTIONS["mcmt_reception"])
+    )
+    word = mcmt_reception(None, found.value or {})
+    if word is None or found.setting is None:
+        return None
+    where = _where(found.scope, found.setting)
+    return f'"{word}" holds all the same: it is in the context set in {where}'
 
 
 def _option(name: str, kind: str) -> Option:

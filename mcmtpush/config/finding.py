@@ -31,9 +31,7 @@ def in_order(main: str, findings: Iterable[ConfigError]) -> list[ConfigError]:
     for finding in findings:
         files.setdefault(finding.file, len(files))
         unique.setdefault((str(finding), finding.option), finding)
-    return sorted(
-        unique.values(), key=lambda f: (files[f.file], f.line, f.column, f.message)
-    )
+    return sorted(unique.values(), key=lambda f: (files[f.file], f.line, f.column))
 
 
 def stricter(findings: Iterable[ConfigError]) -> list[ConfigError]:

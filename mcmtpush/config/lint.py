@@ -27,6 +27,7 @@ from mcmtpush.config.settings import (
     mcmt_reception,
     open_listens,
 )
+from mcmtpush.config.tokens import shown
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Files
@@ -142,10 +143,19 @@ def _check_context(setting: Setting) -> Iterator[ConfigError]:
         yield about(setting, f'mcmt_reception = "{word}" is none of {known}')
 
 
+def _check_banner(setting: Setting) -> Iterator[ConfigError]:
+    if not setting.value.startswith("220"):
+        text = (
+            f"static_banner {shown(setting.value)} is ignored: it must begin with 220"
+        )
+        yield about(setting, text, "warning")
+
+
 _SETTINGS: dict[str, Callable[[Setting], Iterator[ConfigError]]] = {
     "delivery_method": _check_method,
     "open_relay": _check_relay,
     "context": _check_context,
+    "static_banner": _check_banner,
     **SETTING_CHECKS,
 }
 

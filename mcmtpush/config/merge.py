@@ -217,9 +217,10 @@ class _Reading:
     def _open(self, scope: Scope, stanza: Stanza, spot: _Spot) -> None:
         kind = SCOPES.get(stanza.name.text.lower())
         fits = kind is not None and scope.kind in kind.stands_in
+        guessed = kind is None or kind.name == "global"
         if not fits:
             self._fault_scope(kind, scope, stanza, spot)
-        if kind is None or kind.name == "global":
+        if guessed:
             close = nearest(stanza.name.text, scopes_of(scope.kind))
             kind = SCOPES[close] if close else None
         if kind is None:
@@ -228,7 +229,7 @@ class _Reading:
             text = f"scopes and includes stand more than {DEEPEST} levels deep"
             self._fault(text, stanza.name, spot, kind.name)
             return
-        if not (kind.implemented or spot.quiet):
+        if not (kind.implemented or spot.quiet or guessed):
             self._warn_once(inert_scope(kind), stanza.name, spot, kind.name)
         if kind.checked:
             child = self._instance(scope, kind, stanza, spot, fits=fits)

@@ -67,7 +67,8 @@ def resolve_receiving(
         root: the whole configuration.
         option_name: a name of the option table.
         listen: the listen's name in any spelling; None leaves listens out.
-        peer: the client's IP address; None leaves peers out.
+        peer: the client's IP address; None leaves peers out, except for a Unix
+            socket, whose clients all count as loopback.
         listener_kind: which kind of listener.
 
     Raises:
@@ -217,7 +218,7 @@ def _peers(
     containers: Sequence[Scope], listen: str | None, peer: str | None
 ) -> list[Scope]:
     """The peer stanzas that hold the client, the narrowest block first."""
-    client = None if peer is None else client_address(peer, listen)
+    client = client_address(peer or "", listen)
     if client is None:
         return []
     blocks: list[tuple[Network, Scope]] = []

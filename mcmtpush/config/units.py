@@ -10,6 +10,7 @@ import posixpath
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from attrs import frozen
@@ -180,10 +181,10 @@ def _throttle(text: str) -> Throttle:
 
 
 def _address(text: str) -> str:
-    network = parse_peer(text) if text != "*" and "/" not in text else None
-    if text != "*" and network is None:
-        raise ValueError
-    return text if network is None else str(network.network_address)
+    try:
+        return text if text == "*" else str(ip_address(text.strip("[]")))
+    except ValueError:
+        raise ValueError from None  # Python's words do not fit a configuration
 
 
 def _glob(text: str) -> str:

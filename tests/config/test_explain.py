@@ -9,6 +9,7 @@ from mcmtpush.config.explain import (
     Query,
     QueryError,
     explain,
+    overruled,
     parse_query,
     undeclared,
 )
@@ -200,9 +201,39 @@ class SendingTests(TestCase):
             query = parse_query(words.split())
             self.assertEqual(list(undeclared(root, query)), notes, words)
 
+    def test_context_that_beats_the_option(self) -> None:
+        """A note says which word holds where the context has one."""
+        text = """
+        esmtp_listener {
+          peer "192.0.2.0/24" { context = [ mcmt_reception = "ALLOW" ] }
+          listen ":2525" { mcmt_reception = "reject" context = [ tag = 7 ] }
+        }"""
+        root = tree(text)
+        for words, note in {
+            "listen :2525 peer 192.0.2.9 MCMT_Reception": (
+                '"allow" holds all the same: it is in the context set in '
+                f'esmtp_listener > peer "192.0.2.0/24" at {MAIN}:3'
+            ),
+            "listen :2525 peer 192.0.2.9 context": None,
+            "listen :2525 peer 127.0.0.1 mcmt_reception": None,
+            "mcmt_reception": None,
+            "apn.enabled": None,
+        }.items():
+            self.assertEqual(overruled(root, parse_query(words.split())), note, words)
+
 
 class ReceivingTests(TestCase):
     """Questions about the way in."""
+
+    def test_unix_socket(self) -> None:
+        """Its clients count as loopback, so that peers take part unnamed."""
+        text = """
+        esmtp_listener { listen "/run/s" {
+          idle_time = 2
+          peer "127.0.0.0/8" { idle_time = 3 }
+          peer "192.0.2.0/24" { idle_time = 4 }
+        } }"""
+        self.assertEqual(ask("listen /run/s idle_time", text).resolved.value, 3)
 
     def test_peer(self) -> None:
         """A client in a block is asked for through its listen."""

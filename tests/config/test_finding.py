@@ -51,6 +51,12 @@ class FindingTests(TestCase):
             [("main", 9), ("main", 10), ("b", 1), ("b", 2), ("a", 1)],
         )
 
+    def test_order_at_one_place(self) -> None:
+        """Findings at one place stay as they were found, not by their words."""
+        found = [finding("main", 1), finding("main", 1, "warning")]
+        for several in (found, found[::-1]):
+            self.assertEqual(in_order("main", several), several)
+
     def test_strict(self) -> None:
         """Strictness makes errors of warnings and changes nothing else."""
         warning = finding("a", 1, "warning")

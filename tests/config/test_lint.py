@@ -178,6 +178,13 @@ class ListenTests(TestCase):
         self.assertTrue(line.startswith("2:2: warning: "), line)
         self.assertEqual(check("esmtp_listener { open_relay = off }"), [])
 
+    def test_banner(self) -> None:
+        """A banner that SMTP does not know is ignored, which is a warning."""
+        (line,) = check('esmtp_listener { static_banner = "hello\\n there" }')
+        self.assertTrue(line.startswith("1:18: warning: "), line)
+        self.assertIn('"hello\\x0a there" is ignored', line)
+        self.assertEqual(check('esmtp_listener { static_banner = "220 hi" }'), [])
+
     def test_same_socket_twice(self) -> None:
         """Two listens on one socket, however they are written."""
         text = 'esmtp_listener { listen ":25" {} }\napns_simulator { listen "%s" {} }'

@@ -330,6 +330,16 @@ control_listener, ecstream_listener, esmtp_listener, http_listener, listen
             {"/etc/gw/x": "= \nenable = true"},
         )
 
+    def test_unknown_scope_is_not_called_without_effect(self) -> None:
+        """What an unknown scope was taken for did not stand there: no word about it."""
+        self.check(
+            "frobnicate { a = 1 }\nsnmmp { b = 2 }\n",
+            """\
+1:1: error: unknown scope "frobnicate" in the global scope: did you mean replicate?
+2:1: error: unknown scope "snmmp" in the global scope: did you mean snmp?
+""",
+        )
+
     def test_faulty_settings_are_left_out(self) -> None:
         """The tree holds what was understood, and nothing else."""
         root, _ = read("idle_timeout = x hostname = a apn x { } domain { } nope = 1")

@@ -123,7 +123,8 @@ class ReadTests(TestCase):
         self.assertEqual(read("bind_address", '"2001:DB8::1"'), "2001:db8::1")
         self.assertEqual(read("bind_address", '"*"'), "*")
         self.assertIn("192.0.2.0/24", fault("bind_address", "192.0.2.0/24"))
-        self.assertIn("neither an IP address", fault("bind_address", "gw.example.com"))
+        self.assertNotIn("CIDR", fault("bind_address", "192.0.2.256"))
+        self.assertIn("is not an IP address", fault("bind_address", "gw.example.com"))
 
     def test_networks(self) -> None:
         """Blocks and single addresses; a host name is named as the culprit."""
