@@ -7,6 +7,7 @@ Rules of this file:
 - Replies leave in the order of the commands, all that is ready in one write.
 - A message is read in bulk and handed over whole; what stands behind its end
   mark is the next command, in whatever segment it came.
+- A client that ended its side is still answered what it said before.
 - What the commands mean is not known here: see `command`.
 - Of twisted.mail's ESMTP the timer, the TLS flags and the objects for messages
   are used; its reading line by line and its replies are not.
@@ -20,7 +21,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.mail.smtp import ESMTP
@@ -99,7 +104,7 @@ class World:
     no_delay: bool
 
 
-@implementer(IHandshakeListener, IPushProducer)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class Dialogue(ESMTP):
     """Reads commands and messages, writes replies; subclasses know the commands."""
 
@@ -117,6 +122,7 @@ class Dialogue(ESMTP):
         self._incoming: tuple[Incoming, BodyReader] | None = None
         self._faults = 0
         self._entered = self._advancing = self._choked = self._held = False
+        self._ended = False
 
     # -- what a subclass says ------------------------------------------------------
 
@@ -177,6 +183,14 @@ class Dialogue(ESMTP):
             self.phase = Phase.COMMAND
             self.secured()
             self._advance()
+
+    def readConnectionLost(self) -> None:
+        """The client ended its side: it is answered what it said, then it is over."""
+        self._ended = True
+        self._advance()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is ended with the whole connection only."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002 - any
         """The client is gone, or was sent away."""
@@ -271,6 +285,8 @@ class Dialogue(ESMTP):
             while self._step():
                 pass
             self._flush()
+            if self._ended and self.phase is not Phase.ACCEPTING:
+                self.close()
         except Exception:  # noqa: BLE001 - a stranger's bytes end here at the latest
             self.log.failure("fault while talking to {peer}", peer=self.session.peer)
             self.close(reply.INTERNAL_ERROR)

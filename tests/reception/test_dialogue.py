@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+)
 from zope.interface.verify import verifyObject
 
 from mcmtpush.errors import MessageRejected, SpoolError, SpoolFullError
@@ -145,6 +149,33 @@ class OrderTests(TestCase):
         server = scene().client().server
         verifyObject(IPushProducer, server)
         verifyObject(IHandshakeListener, server)
+        verifyObject(IHalfCloseableProtocol, server)
+
+    def test_client_that_ends_its_side(self) -> None:
+        """All it said is answered, the messages when they are durable; then it ends."""
+        one = scene()
+        one.reception.waits = True
+        client = one.greeted()
+        client.feed(TRANSACTION + TRANSACTION + b"NOOP\r\nNO")
+        client.server.readConnectionLost()
+        self.assertEqual([line[:3] for line in client.read()], ["250", "250", "354"])
+        for expected in (["250", "250", "250", "354"], ["250", "250"]):
+            self.assertFalse(client.closed)
+            one.reception.pending[-1].callback(None)
+            self.assertEqual([line[:3] for line in client.read()], expected)
+        self.assertTrue(client.closed)
+        self.assertEqual(len(one.submissions), 2)
+
+    def test_client_that_ends_early(self) -> None:
+        """Between commands and within a message there is nothing left to answer."""
+        for said in (b"", b"NOO", ENVELOPE, ENVELOPE + PLAIN):
+            one = scene()
+            client = one.greeted()
+            client.say(said)
+            client.server.readConnectionLost()
+            self.assertEqual((client.read(), client.closed), ([], True), said)
+            client.wire.lose()
+            self.assertEqual((one.submissions, one.factory.open), ([], set()), said)
 
 
 class EndOfDataTests(TestCase):
