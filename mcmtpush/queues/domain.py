@@ -297,6 +297,7 @@ class DomainQueue:
 
         With `received_before`, only from the heads of the lines that are so old.
         """
+        inline: Iterator[Entry]
         if received_before < inf:
             ends = [_older(line, received_before) for line in self._lines]
             inline = chain(*ends)
