@@ -19,6 +19,7 @@ from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
+from mcmtpush.verbs.migrate import migrate
 from mcmtpush.verbs.output import print_json
 from mcmtpush.verbs.send import send
 from mcmtpush.verbs.spool import dead, spool
@@ -38,7 +39,7 @@ def main() -> None:
     """
 
 
-for _verb in (send, dead, spool):
+for _verb in (send, migrate, dead, spool):
     main.add_command(_verb)
 
 

@@ -10,7 +10,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 from typing import Final
-from warnings import catch_warnings, simplefilter
 
 from attrs import define, field
 from cryptography import x509
@@ -25,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.utils import CryptographyDeprecationWarning
 
+from mcmtpush.config.certificate import load_certificates, read_topic
 from mcmtpush.config.finding import about
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.scopes import resolve
@@ -99,6 +98,18 @@ class Credentials:
                 )
             key = certificate
         yield from self._check_match(certificate, key)
+
+    def check_topic(self, certificate: Setting) -> Iterator[ConfigError]:
+        """A finding when it names no app and nobody else does."""
+        path = certificate.value
+        text = None if self._is_ours(path) else self._text(path)
+        if text is not None and self._certificate(path) and not read_topic(text):
+            yield about(
+                certificate,
+                f"{path} names no app and apn_topic is not set: every message for an "
+                "apn2 route must bring X-APNs-Topic",
+                "warning",
+            )
 
     def _is_ours(self, path: str) -> bool:
         return path == "none" or (self.ours is not None and path.startswith(self.ours))
@@ -178,13 +189,7 @@ class Credentials:
             yield about(key, f"key {key.value} does not belong to {certificate.value}")
 
     def _certificate(self, path: str) -> x509.Certificate | None:
-        try:
-            # Authorities of old have serial numbers that today's rules forbid.
-            with catch_warnings():
-                simplefilter("ignore", CryptographyDeprecationWarning)
-                return x509.load_pem_x509_certificates(self._text(path) or b"")[0]
-        except (ValueError, IndexError, UnsupportedAlgorithm):
-            return None
+        return next(iter(load_certificates(self._text(path) or b"")), None)
 
     def _key(self, path: str) -> PrivateKeyTypes | str:
         """The key, or what is wrong with it."""

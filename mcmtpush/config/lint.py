@@ -18,7 +18,7 @@ from mcmtpush.config.finding import about, has_errors, in_order
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.outbound import Case, cases, check_case
-from mcmtpush.config.provider import SETTING_CHECKS, check_provider
+from mcmtpush.config.provider import SETTING_CHECKS, check_provider, wants_topic
 from mcmtpush.config.scopes import Fallback, resolve
 from mcmtpush.config.settings import (
     LISTENER,
@@ -288,6 +288,8 @@ def _check_credentials(
                 key.setting,
                 complete=case.exact and not case.is_faulty("tls_key"),
             )
+            if certificate.setting and wants_topic(case):
+                yield from credentials.check_topic(certificate.setting)
     fallback = Fallback(root)
     for kind in (LISTENER, "apns_simulator"):
         for listen in open_listens(root, kind):

@@ -119,6 +119,15 @@ def read_tokens(text: str, faults: Faults) -> list[Token]:
     return _Reader(text, faults).read()
 
 
+def span_of(text: str, start: int) -> int:
+    """Where the word, string or mark that begins at `start` ends, as written."""
+    for pattern in (_STRING, _LITERAL, _ADDRESS, _BARE):
+        found = pattern.match(text, start)
+        if found:
+            return found.end()
+    return start + 1
+
+
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+|#[^\n]*|/\*.*?\*/", re.DOTALL)
 _BARE = re.compile(r'(?:(?!/\*)[^ \t\r\n\f\v{}\[\]()=",#])+')
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)

@@ -33,9 +33,12 @@ def _key(name: str) -> ec.EllipticCurvePrivateKey:
 
 
 @cache
-def certificate(name: str = "one") -> bytes:
-    """PEM, valid for `DAYS` days from `START`."""
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+def certificate(name: str = "one", topic: str | None = None) -> bytes:
+    """PEM, valid for `DAYS` days from `START`; `topic` is the UID of its subject."""
+    names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]
+    if topic is not None:
+        names.append(x509.NameAttribute(x509.NameOID.USER_ID, topic))
+    subject = x509.Name(names)
     key = _key(name)
     made = (
         x509.CertificateBuilder()

@@ -223,6 +223,22 @@ class PairTests(CredentialsCase):
         self.assertEqual(self.check_pair(certificate(), b""), [])
 
 
+class TopicTests(CredentialsCase):
+    """Whether a certificate says which app it is for."""
+
+    def check(self, content: bytes) -> list[str]:
+        """The findings about a certificate by which topics are to be known."""
+        checks = Credentials(MemoryFiles({"/c": content}), day(10), None)
+        return lines(checks.check_topic(setting("tls_certificate", "/c")))
+
+    def test_topic(self) -> None:
+        """Apple's do; of others every message must say it."""
+        self.assertEqual(self.check(certificate("app", "com.example.app")), [])
+        (found,) = self.check(certificate())
+        self.assertIn("warning: /c names no app and apn_topic is not set", found)
+        self.assertEqual(self.check(b"no certificate"), [])
+
+
 class DevelopmentTests(TestCase):
     """Files that the program makes by itself."""
 

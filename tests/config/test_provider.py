@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcmtpush.config.lint import lint
 from mcmtpush.config.outbound import cases
 from mcmtpush.config.provider import SETTING_CHECKS, check_provider
+from tests.config.keys import certificate, day, key
 from tests.config.samples import MemoryFiles, tree
 from tests.support.case import TestCase
 
@@ -170,6 +171,17 @@ class SettingTests(TestCase):
             "apn_collapse_id = é",
         ):
             self.assertEqual(len(self.check(text)), 1, text)
+
+    def test_topic_of_a_certificate(self) -> None:
+        """A certificate that names no app is no topic, unless one is configured."""
+        text = BY_CERTIFICATE + "apn {}"
+        files = MemoryFiles({"/c": certificate() + key()})
+        found = [f.message for f in lint(tree(text), files, day(1))]
+        self.assertIn("names no app and apn_topic is not set", found[-1])
+        topic = text.replace("# =", "apn_topic =")
+        self.assertIn("apn_topic = com.example.app", topic)
+        found = [f.message for f in lint(tree(topic), files, day(1))]
+        self.assertNotIn("names no app", "".join(found))
 
     def test_lint_asks(self) -> None:
         """`mcmtpush check` says all of it, with its place."""
