@@ -200,6 +200,7 @@ class Dialogue(ESMTP):
             self._incoming[0].connectionLost()
             self._incoming = None
         self.inbox.take_all()
+        self._outflow.end()
         if self._entered:
             self._entered = False
             self.world.registry.leave(self)
@@ -255,11 +256,9 @@ class Dialogue(ESMTP):
         self._flush()
         self.phase = Phase.CLOSED
         self.inbox.take_all()
-        if not self._outflow.direct:
-            if self.timeOut is None:
-                self.setTimeout(LINGER_SECONDS)
-            self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        if not self._outflow.direct and self.timeOut is None:
+            self.setTimeout(LINGER_SECONDS)
+        self._outflow.close()
 
     def abort(self) -> None:
         """Hang up at once."""

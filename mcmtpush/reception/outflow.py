@@ -11,6 +11,7 @@ import socket
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import connectionDone
 
 
 class Outflow:
@@ -23,7 +24,7 @@ class Outflow:
 
     def __init__(self, transport: Any, producer: IPushProducer) -> None:
         self._transport = transport
-        self._producer = producer
+        self._producer: IPushProducer | None = producer
         handle = transport.getHandle() if hasattr(transport, "getHandle") else None
         plain = isinstance(handle, socket.socket)
         self._socket: socket.socket | None = handle if plain else None
@@ -48,6 +49,24 @@ class Outflow:
         if sent < len(data):
             self.divert()
             self._transport.write(data[sent:])
+
+    def close(self) -> None:
+        """Hang up behind what was written.
+
+        Where nothing waits to be sent, at once: Twisted would ask the system whether
+        the connection can be written to, at the price of a turn and three system
+        calls.  Call it from what the reactor does for this very connection or from a
+        timer, as there may be events of others that are not looked at yet.
+        """
+        if self._socket is None:
+            self._transport.unregisterProducer()
+            self._transport.loseConnection()
+        else:
+            self._transport.connectionLost(connectionDone)
+
+    def end(self) -> None:
+        """The transport is gone: let go of all, so that no garbage is to be found."""
+        self._socket = self._transport = self._producer = None
 
     def divert(self) -> None:
         """From now on everything goes through the transport."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from mcmtpush.reception.outflow import Outflow
 from tests.support.case import TestCase
@@ -16,10 +18,15 @@ class PlainTransport(StringTransport):
     def __init__(self, handle: socket.socket) -> None:
         super().__init__()
         self.handle = handle
+        self.lost: Failure | None = None
 
     def getHandle(self) -> socket.socket:
         """The socket, as TCP transports give it."""
         return self.handle
+
+    def connectionLost(self, reason: Failure) -> None:
+        """What the reactor says to a transport that is at its end."""
+        self.lost = reason
 
 
 class OutflowTests(TestCase):
@@ -70,6 +77,32 @@ class OutflowTests(TestCase):
         self.assertFalse(self.outflow.direct)
         self.outflow.write(b"secret")
         self.assertEqual(self.transport.value(), b"secret")
+
+    def test_close_at_once(self) -> None:
+        """Where nothing waits, the transport ends within the call."""
+        self.outflow.write(b"221 bye\r\n")
+        self.outflow.close()
+        self.assertIsNotNone(
+            self.transport.lost and self.transport.lost.check(ConnectionDone)
+        )
+        self.assertFalse(self.transport.disconnecting)
+
+    def test_close_behind(self) -> None:
+        """Where something waits, the transport sends it and hangs up then."""
+        self.outflow.divert()
+        self.outflow.write(b"221 bye\r\n")
+        self.outflow.close()
+        self.assertIsNone(self.transport.lost)
+        self.assertTrue(self.transport.disconnecting)
+        self.assertIsNone(self.transport.producer)
+        self.assertEqual(self.transport.value(), b"221 bye\r\n")
+
+    def test_no_garbage(self) -> None:
+        """At its end it lets go of the dialogue, which holds it."""
+        self.assertIn(self, vars(self.outflow).values())
+        self.outflow.end()
+        self.assertNotIn(self, vars(self.outflow).values())
+        self.assertFalse(self.outflow.direct)
 
     def test_a_transport_without_socket(self) -> None:
         """Transports in memory are written to as always."""
