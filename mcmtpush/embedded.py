@@ -18,15 +18,12 @@ from mcmtpush.ports import Now
 from mcmtpush.reception.listener import open_socket
 from mcmtpush.simulator.binary import ApnsSimulatorFactory, JournalFile
 from mcmtpush.simulator.certificates import (
-    CertificatePaths,
     make_development_certificates,
     server_context,
 )
-from mcmtpush.simulator.http2 import ALPN, ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
-from mcmtpush.simulator.provider.trust import Keyring
 from mcmtpush.simulator.script import Script
-from mcmtpush.simulator.tap import load_script, read_authority, read_development_key
+from mcmtpush.simulator.tap import load_script
 
 
 @define(eq=False)
@@ -42,9 +39,7 @@ class EmbeddedSimulator:
     folder: str
     reactor: Any
     now: Now
-    _factories: list[ApnsSimulatorFactory | ApnsHttp2Factory] = field(
-        init=False, factory=list
-    )
+    _factory: ApnsSimulatorFactory | None = field(init=False, default=None)
     _file: JournalFile | None = field(init=False, default=None)
     _ports: list[IListeningPort] = field(init=False, factory=list)
 
@@ -61,62 +56,30 @@ class EmbeddedSimulator:
         return Deferred.fromCoroutine(self._start(self.settings))
 
     async def _start(self, settings: SimulatorSettings) -> None:
-        spoken = {listen.protocol for listen in settings.listens} or {"apn"}
-        http2 = "apn2" in spoken
-        paths = self._development(settings, http2=http2)
+        context = self._context(settings)
         script = self._script(settings)
-        world = {
-            "script": script,
-            "journal": self._journal(settings),
-            "clock": self.reactor,
-            "now": self.now,
-        }
-        secured = {}
-        for protocol in sorted(spoken):
-            factory = self._factory(protocol, world, paths)
-            self._factories.append(factory)
-            context = self._context(settings, paths, protocol)
-            secured[protocol] = TLSMemoryBIOFactory(
-                context, False, factory, self.reactor
-            )
-            secured[protocol].noisy = False
-        for listen in settings.listens:
-            port = await open_socket(self.reactor, listen, secured[listen.protocol])
-            self._ports.append(port)
-
-    def _factory(
-        self, protocol: str, world: dict[str, Any], paths: CertificatePaths | None
-    ) -> ApnsSimulatorFactory | ApnsHttp2Factory:
-        dice = Random(world["script"].seed)  # noqa: S311 - repeatable, not secret
-        if protocol == "apn":
-            return ApnsSimulatorFactory(dice=dice, **world)
-        keyring = Keyring([read_development_key(self.folder)])
-        authority = read_authority(None if paths is None else paths.ca)
-        return ApnsHttp2Factory(
-            dice=dice, keyring=keyring, authority=authority, **world
+        self._factory = ApnsSimulatorFactory(
+            script=script,
+            journal=self._journal(settings),
+            clock=self.reactor,
+            now=self.now,
+            dice=Random(script.seed),  # noqa: S311 - repeatable, not secret
         )
+        secured = TLSMemoryBIOFactory(context, False, self._factory, self.reactor)
+        secured.noisy = False
+        for listen in settings.listens:
+            self._ports.append(await open_socket(self.reactor, listen, secured))
 
-    def _development(
-        self, settings: SimulatorSettings, *, http2: bool
-    ) -> CertificatePaths | None:
-        """Those for development; None where the binary half has its own."""
-        if settings.certificate is not None and not http2:
-            return None
+    def _context(self, settings: SimulatorSettings) -> Any:
+        if settings.certificate is not None:
+            return server_context(settings.certificate, settings.key)
         try:
-            return make_development_certificates(self.folder, self.now)
+            made = make_development_certificates(self.folder, self.now)
         except OSError as error:
             raise _unusable(
                 "make development certificates", self.folder, error
             ) from error
-
-    def _context(
-        self, settings: SimulatorSettings, paths: CertificatePaths | None, protocol: str
-    ) -> Any:
-        certificate, key = settings.certificate, settings.key
-        if paths is not None and certificate is None:
-            certificate, key = paths.server, paths.server_key
-        alpn = ALPN if protocol == "apn2" else None
-        return server_context(certificate or "", key, alpn=alpn)
+        return server_context(made.server, made.server_key)
 
     def _script(self, settings: SimulatorSettings) -> Script:
         try:
@@ -139,9 +102,8 @@ class EmbeddedSimulator:
 
     def stop(self) -> Deferred[None]:
         """Cut off whoever is connected and close the sockets."""
-        factories, self._factories = self._factories, []
-        for factory in factories:
-            factory.disconnect()
+        if self._factory is not None:
+            self._factory.disconnect()
         ports, self._ports = self._ports, []
         closed = gatherResults([maybeDeferred(port.stopListening) for port in ports])
         return closed.addCallback(self._close)

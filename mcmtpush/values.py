@@ -288,6 +288,10 @@ def format_message_id(counter: int, pid: int, seconds: int) -> str:
     return f"{digits[:2]}/{digits[2:]}-{pid & 0xFFFF:05d}-{slot}"
 
 
+_PAIRS = tuple(f"{byte:02X}"[::-1] for byte in range(0x100))
+"""Two reversed digits for every byte: three ids are drawn for a message."""
+
+
 class MessageIds:
     """Draws ids that never repeat in this process, whatever the clock does.
 
@@ -298,15 +302,17 @@ class MessageIds:
     def __init__(self, pid: int, counter: int = 0) -> None:
         self._pid = pid
         self._counter = counter & 0xFFFF
+        self._begin_slot(0)
         self._left = 0
-        self._slot = 0
 
     def draw(self, now: float) -> str:
         """The next id; `now` is seconds since the epoch."""
-        if int(now) > self._slot:
-            self._slot, self._left = int(now), 0x10000
-        elif self._left == 0:
-            self._slot, self._left = self._slot + 1, 0x10000
+        if now >= self._next_slot_at or not self._left:
+            self._begin_slot(max(int(now), self._slot + 1))
         self._left -= 1
-        self._counter = (self._counter + 1) & 0xFFFF
-        return format_message_id(self._counter, self._pid, self._slot)
+        self._counter = counter = (self._counter + 1) & 0xFFFF
+        return f"{_PAIRS[counter & 0xFF]}/{_PAIRS[counter >> 8]}{self._ending}"
+
+    def _begin_slot(self, seconds: int) -> None:
+        self._slot, self._next_slot_at, self._left = seconds, seconds + 1, 0x10000
+        self._ending = format_message_id(0, self._pid, seconds)[5:]

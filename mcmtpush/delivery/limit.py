@@ -72,13 +72,11 @@ class Share:
         return False
 
     def give_back(self) -> None:
-        """One place less, which somebody who waits is told.
-
-        It may have stood in the way of several, each in another limit.
-        """
+        """One place less, which somebody who waits is told."""
         self._pressed = False
         self._note(-1)
-        while fit := [share for share in self._line if not share.full]:
+        fit = [share for share in self._line if not share.full]
+        if fit:
             min(fit, key=_used)._keep()  # noqa: SLF001 - of its own kind
 
     def decline(self) -> None:

@@ -105,10 +105,12 @@ class BodyReader:
         """
         raw = bytes(self._raw)
         self._raw = bytearray()
-        content = raw.replace(b"\r\n.", b"\r\n")[2:]
+        # Few messages have a line that begins with a dot at all.
+        dotted = b"\n." in raw or b"\r." in raw
+        content = raw.replace(b"\r\n.", b"\r\n")[2:] if dotted else raw[2:]
         if self._too_large or len(content) > self._limit:
             raise MessageRejected(*reply.TOO_LARGE)
-        if _holds_false_end(raw):
+        if dotted and _holds_false_end(raw):
             raise MessageRejected(*reply.SMUGGLING)
         return content
 

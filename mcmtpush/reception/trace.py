@@ -25,7 +25,7 @@ def smtp_date(at: float) -> str:
 
 def comment(text: str) -> str:
     """Text as it may stand inside the parentheses of a header comment."""
-    return _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(r"\\\1", text) if _SPECIAL.search(text) else text
 
 
 def received(

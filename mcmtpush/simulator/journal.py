@@ -1,15 +1,14 @@
 """The simulator's journal: one line for every frame, whatever became of it.
 
 Makes the lines; where they go is the caller's business (`write`).  A line is a
-JSON object with the fields of `JournalLine`, which are promised to users; the
-HTTP/2 half adds its own (`provider.line`).
+JSON object with the fields of `JournalLine`, which are promised to users.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -18,8 +17,6 @@ from mcmtpush.simulator.verdict import Judgement, Verdict
 
 
 Write = Callable[[bytes], None]
-
-_VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 
 
 class JournalLine(NamedTuple):
@@ -52,17 +49,6 @@ class JournalLine(NamedTuple):
     reason: str | None
 
 
-class Line(Protocol):
-    """Any half's line: a NamedTuple that has at least a verdict."""
-
-    @property
-    def verdict(self) -> str:
-        """What became of it."""
-
-    def _asdict(self) -> dict[str, Any]:
-        """Its fields by name."""
-
-
 class Journal:
     """Collects lines in memory (the last `keep`, 0 for none) and writes them on.
 
@@ -71,7 +57,7 @@ class Journal:
 
     def __init__(self, *, write: Write | None = None, keep: int = 0) -> None:
         self._write = write
-        self.lines: deque[Any] = deque(maxlen=keep)
+        self.lines: deque[JournalLine] = deque(maxlen=keep)
         self.counts: Final[dict[Verdict, int]] = dict.fromkeys(Verdict, 0)
 
     def note(
@@ -81,21 +67,18 @@ class Journal:
         judged: Sequence[tuple[Frame | Malformed, Judgement]],
     ) -> None:
         """These were judged now, in this order."""
-        self.put([_line(at, connection, *pair) for pair in judged])
-
-    def put(self, lines: Sequence[Line]) -> None:
-        """These lines, in this order."""
+        lines = [_line(at, connection, *pair) for pair in judged]
         if not lines:
             return
-        for line in lines:
-            self.counts[_VERDICTS[line.verdict]] += 1
+        for _, judgement in judged:
+            self.counts[judgement.verdict] += 1
         if self.lines.maxlen:
             self.lines.extend(lines)
         if self._write is not None:
             self._write(b"".join([_dump(line) for line in lines]))
 
 
-def _dump(line: Line) -> bytes:
+def _dump(line: JournalLine) -> bytes:
     return orjson.dumps(line._asdict(), option=orjson.OPT_APPEND_NEWLINE)
 
 
