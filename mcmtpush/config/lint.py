@@ -14,6 +14,7 @@ from attrs import frozen
 
 from mcmtpush.config.addresses import same_listen
 from mcmtpush.config.credentials import Credentials
+from mcmtpush.config.extensions import left_out
 from mcmtpush.config.finding import about, has_errors, in_order
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS
@@ -151,11 +152,18 @@ def _check_banner(setting: Setting) -> Iterator[ConfigError]:
         yield about(setting, text, "warning")
 
 
+def _check_extensions(setting: Setting) -> Iterator[ConfigError]:
+    for problem in dict.fromkeys(map(left_out, setting.value or ())):
+        if problem:
+            yield about(setting, f"smtp_extensions: {problem}", "warning")
+
+
 _SETTINGS: dict[str, Callable[[Setting], Iterator[ConfigError]]] = {
     "delivery_method": _check_method,
     "open_relay": _check_relay,
     "context": _check_context,
     "static_banner": _check_banner,
+    "smtp_extensions": _check_extensions,
     **SETTING_CHECKS,
 }
 

@@ -6,10 +6,10 @@ something is refused, only in which words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from mcmtpush._version import __version__
+from mcmtpush.config.extensions import keyword, left_out
 from mcmtpush.config.views import ReceptionSettings
 from mcmtpush.errors import MessageRejected
 
@@ -135,27 +135,6 @@ TOO_MANY_ERRORS = render(421, "4.7.0", "too many bad commands")
 
 # -- the banner and the answer to EHLO ----
 
-_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:[ =][!-~]+)*")
-
-# What clients would act on and this version does not do.
-_NOT_IMPLEMENTED = frozenset(
-    {
-        "AUTH",
-        "BINARYMIME",
-        "CHUNKING",
-        "DELIVERBY",
-        "DSN",
-        "ETRN",
-        "EXPN",
-        "SMTPUTF8",
-        "XCLIENT",
-        "XDUMPCONTEXT",
-        "XFORWARD",
-        "XREMOTEIP",
-        "XSETCONTEXT",
-    }
-)
-
 
 def banner(settings: ReceptionSettings, date: str) -> bytes:
     """The first line: `220 <host> ESMTP mcmtpush <version> <date>`.
@@ -177,8 +156,8 @@ def keywords(settings: ReceptionSettings, *, offer_tls: bool) -> list[str]:
         own.append("STARTTLS")
     known = {"PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES", "STARTTLS"}
     for entry in settings.smtp_extensions:
-        name = re.split("[ =]", entry, maxsplit=1)[0].upper()
-        if _KEYWORD.fullmatch(entry) and name not in known | _NOT_IMPLEMENTED:
+        name = keyword(entry)
+        if not left_out(entry) and name not in known:
             known.add(name)
             own.append(entry)
     return own

@@ -185,6 +185,21 @@ class ListenTests(TestCase):
         self.assertIn('"hello\\x0a there" is ignored', line)
         self.assertEqual(check('esmtp_listener { static_banner = "220 hi" }'), [])
 
+    def test_extensions(self) -> None:
+        """Entries that EHLO leaves out are named, each keyword once."""
+        text = """esmtp_listener {
+            smtp_extensions = ( PIPELINING "AUTH LOGIN" "AUTH=PLAIN" "XCLIENT" "a/b" )
+        }"""
+        self.assertEqual(
+            [line.partition("smtp_extensions: ")[2] for line in check(text)],
+            [
+                "AUTH is not offered by this version",
+                "XCLIENT is not offered by this version",
+                '"a/b" is not a line of an answer to EHLO',
+            ],
+        )
+        self.assertEqual(check("esmtp_listener { smtp_extensions = () }"), [])
+
     def test_same_socket_twice(self) -> None:
         """Two listens on one socket, however they are written."""
         text = 'esmtp_listener { listen ":25" {} }\napns_simulator { listen "%s" {} }'
