@@ -30,6 +30,9 @@ from mcmtpush.values import QueueKey
 
 _SENDING: Final = frozenset({"binding_group", "binding", "domain"})
 _RECEIVING: Final = LISTENERS | PATHWAYS | {"listen", "peer"}
+_HOLDERS: Final = LISTENERS | {"apns_simulator"}
+"""The kinds of scope that hold listens."""
+
 _ORDER: Final = ("binding_group", "binding", "domain", "listen", "peer")
 _MODULE: Final = re.compile(r"(?P<kind>\w+)(?::(?P<instance>.+))?[.](?P<name>\w+)")
 
@@ -188,7 +191,7 @@ def undeclared(root: Scope, query: Query) -> Iterator[str]:
     """What the question names although no stanza does, for a note to the asker."""
     fallback = Fallback(root)
     if query.listen is not None:
-        kinds = (fallback.receiving(query.listen, None, kind) for kind in LISTENERS)
+        kinds = (fallback.receiving(query.listen, None, kind) for kind in _HOLDERS)
         if not any(scope.kind == "listen" for chain in kinds for scope in chain):
             yield f'listen "{query.listen}"'
     for kind in ("binding_group", "binding"):
@@ -254,7 +257,7 @@ def _misplaced(option: Option, where: str) -> QueryError:
 def _receiving(root: Scope, query: Query, option: Option) -> Sequence[Scope]:
     """Through the kind of listener that has this listen, else one that may."""
     fallback = Fallback(root)
-    kinds = sorted(LISTENERS, key=lambda kind: (kind != LISTENER, kind))
+    kinds = sorted(_HOLDERS, key=lambda kind: (kind != LISTENER, kind))
     chains = [fallback.receiving(query.listen, query.peer, kind) for kind in kinds]
     for chain in chains:
         if any(scope.kind == "listen" for scope in chain):

@@ -225,6 +225,17 @@ class SendingTests(TestCase):
 class ReceivingTests(TestCase):
     """Questions about the way in."""
 
+    def test_listen_of_the_simulator(self) -> None:
+        """The simulator has listens, too; those of a listener go first."""
+        text = """
+        esmtp_listener { listen ":25" { listen_backlog = 1 } }
+        apns_simulator { listen ":2195" { listen_backlog = 7 } }"""
+        words = "listen *:2195 listen_backlog"
+        self.assertEqual(ask(words, text).resolved.value, 7)
+        self.assertEqual(list(undeclared(tree(text), parse_query(words.split()))), [])
+        self.assertEqual(ask("listen :25 listen_backlog", text).resolved.value, 1)
+        self.assertEqual(ask("listen_backlog", text).resolved.value, 500)
+
     def test_unix_socket(self) -> None:
         """Its clients count as loopback, so that peers take part unnamed."""
         text = """
