@@ -18,12 +18,15 @@ from mcmtpush.ports import Now
 from mcmtpush.reception.listener import open_socket
 from mcmtpush.simulator.binary import ApnsSimulatorFactory, JournalFile
 from mcmtpush.simulator.certificates import (
+    CertificatePaths,
     make_development_certificates,
     server_context,
 )
+from mcmtpush.simulator.http2 import ALPN, ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
+from mcmtpush.simulator.provider.trust import Keyring
 from mcmtpush.simulator.script import Script
-from mcmtpush.simulator.tap import load_script
+from mcmtpush.simulator.tap import load_script, read_authority, read_development_key
 
 
 @define(eq=False)
@@ -39,7 +42,9 @@ class EmbeddedSimulator:
     folder: str
     reactor: Any
     now: Now
-    _factory: ApnsSimulatorFactory | None = field(init=False, default=None)
+    _factories: list[ApnsSimulatorFactory | ApnsHttp2Factory] = field(
+        init=False, factory=list
+    )
     _file: JournalFile | None = field(init=False, default=None)
     _ports: list[IListeningPort] = field(init=False, factory=list)
 
@@ -56,30 +61,62 @@ class EmbeddedSimulator:
         return Deferred.fromCoroutine(self._start(self.settings))
 
     async def _start(self, settings: SimulatorSettings) -> None:
-        context = self._context(settings)
+        spoken = {listen.protocol for listen in settings.listens} or {"apn"}
+        http2 = "apn2" in spoken
+        paths = self._development(settings, http2=http2)
         script = self._script(settings)
-        self._factory = ApnsSimulatorFactory(
-            script=script,
-            journal=self._journal(settings),
-            clock=self.reactor,
-            now=self.now,
-            dice=Random(script.seed),  # noqa: S311 - repeatable, not secret
-        )
-        secured = TLSMemoryBIOFactory(context, False, self._factory, self.reactor)
-        secured.noisy = False
+        world = {
+            "script": script,
+            "journal": self._journal(settings),
+            "clock": self.reactor,
+            "now": self.now,
+        }
+        secured = {}
+        for protocol in sorted(spoken):
+            factory = self._factory(protocol, world, paths)
+            self._factories.append(factory)
+            context = self._context(settings, paths, protocol)
+            secured[protocol] = TLSMemoryBIOFactory(
+                context, False, factory, self.reactor
+            )
+            secured[protocol].noisy = False
         for listen in settings.listens:
-            self._ports.append(await open_socket(self.reactor, listen, secured))
+            port = await open_socket(self.reactor, listen, secured[listen.protocol])
+            self._ports.append(port)
 
-    def _context(self, settings: SimulatorSettings) -> Any:
-        if settings.certificate is not None:
-            return server_context(settings.certificate, settings.key)
+    def _factory(
+        self, protocol: str, world: dict[str, Any], paths: CertificatePaths | None
+    ) -> ApnsSimulatorFactory | ApnsHttp2Factory:
+        dice = Random(world["script"].seed)  # noqa: S311 - repeatable, not secret
+        if protocol == "apn":
+            return ApnsSimulatorFactory(dice=dice, **world)
+        keyring = Keyring([read_development_key(self.folder)])
+        authority = read_authority(None if paths is None else paths.ca)
+        return ApnsHttp2Factory(
+            dice=dice, keyring=keyring, authority=authority, **world
+        )
+
+    def _development(
+        self, settings: SimulatorSettings, *, http2: bool
+    ) -> CertificatePaths | None:
+        """Those for development; None where the binary half has its own."""
+        if settings.certificate is not None and not http2:
+            return None
         try:
-            made = make_development_certificates(self.folder, self.now)
+            return make_development_certificates(self.folder, self.now)
         except OSError as error:
             raise _unusable(
                 "make development certificates", self.folder, error
             ) from error
-        return server_context(made.server, made.server_key)
+
+    def _context(
+        self, settings: SimulatorSettings, paths: CertificatePaths | None, protocol: str
+    ) -> Any:
+        certificate, key = settings.certificate, settings.key
+        if paths is not None and certificate is None:
+            certificate, key = paths.server, paths.server_key
+        alpn = ALPN if protocol == "apn2" else None
+        return server_context(certificate or "", key, alpn=alpn)
 
     def _script(self, settings: SimulatorSettings) -> Script:
         try:
@@ -102,8 +139,9 @@ class EmbeddedSimulator:
 
     def stop(self) -> Deferred[None]:
         """Cut off whoever is connected and close the sockets."""
-        if self._factory is not None:
-            self._factory.disconnect()
+        factories, self._factories = self._factories, []
+        for factory in factories:
+            factory.disconnect()
         ports, self._ports = self._ports, []
         closed = gatherResults([maybeDeferred(port.stopListening) for port in ports])
         return closed.addCallback(self._close)

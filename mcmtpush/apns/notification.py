@@ -47,7 +47,7 @@ def prepare(push: PushPart | None) -> Notification | Refused:
     """Check and convert one push part; called for every message before sending."""
     if push is None:
         return _refused(MISSING_PAYLOAD)
-    token = _read_token(push.token)
+    token = read_token(push.token)
     if isinstance(token, int):
         return _refused(token)
     payload = push.payload
@@ -75,7 +75,7 @@ def choose_priority(payload: bytes) -> int:
     return _IMMEDIATE if any(key in aps for key in _VISIBLE) else _CONSIDERATE
 
 
-def _read_token(text: str) -> bytes | int:
+def read_token(text: str) -> bytes | int:
     """The token's bytes, or the status that says what is wrong with the text."""
     digits = "".join(text.split())
     if not digits:

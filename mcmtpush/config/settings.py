@@ -347,6 +347,7 @@ def _connections(ask: Ask) -> dict[str, Any]:
         ],
         "host_failure_retry_seconds": ask("host_failure_retry"),
         "mx_failures_to_delay": ask("mx_failures_to_delay"),
+        "connect_timeout_to_delay_seconds": ask("connect_timeout_to_delay"),
     }
 
 

@@ -138,6 +138,7 @@ class DeliverySettings:
     connection_aggressiveness: float = 0.3
     host_failure_retry_seconds: int = 120
     mx_failures_to_delay: int = 50
+    connect_timeout_to_delay_seconds: int = 900
     flush_interval_seconds: int = 60
     unsettled_limit: int = 50_000
     unsettled_bytes: int = 32 * 1024 * 1024

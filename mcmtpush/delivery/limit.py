@@ -72,11 +72,13 @@ class Share:
         return False
 
     def give_back(self) -> None:
-        """One place less, which somebody who waits is told."""
+        """One place less, which somebody who waits is told.
+
+        It may have stood in the way of several, each in another limit.
+        """
         self._pressed = False
         self._note(-1)
-        fit = [share for share in self._line if not share.full]
-        if fit:
+        while fit := [share for share in self._line if not share.full]:
             min(fit, key=_used)._keep()  # noqa: SLF001 - of its own kind
 
     def decline(self) -> None:

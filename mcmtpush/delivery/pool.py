@@ -19,6 +19,7 @@ from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.goal import connection_goal
 from mcmtpush.delivery.limit import Limits
+from mcmtpush.delivery.patience import Patience
 from mcmtpush.delivery.permit import Permits
 from mcmtpush.delivery.routes import Routes
 from mcmtpush.delivery.sieve import Sieve
@@ -94,6 +95,7 @@ class Pool:
         self._routes = Routes(
             settings.routes, rest_seconds=settings.host_failure_retry_seconds
         )
+        self._patience = Patience(settings.connect_timeout_to_delay_seconds)
         self._means = Means(settings, connect, clock, now, dice, counters)
         self._rate = buckets.of(settings.message_throttle)
         self._permits = Permits(
@@ -223,12 +225,16 @@ class Pool:
         if address:
             self._connect.fail(address)
         limit = self._settings.mx_failures_to_delay
+        weary = self._patience.fail(now)
         if self._routes.give_up(limit):
-            self._counters.add("delivery.delays")
-            self._queue.delay(
-                f"each route failed {limit} times in a row, at last "
-                f"{told['route']}: {reason}"
-            )
+            self._patience.clear()
+            why = f"each route failed {limit} times in a row"
+        elif weary:
+            why = f"there was no contact for {self._patience.seconds} s"
+        else:
+            return
+        self._counters.add("delivery.delays")
+        self._queue.delay(f"{why}, at last {told['route']}: {reason}")
 
     def relieve(self, slot: Slot) -> None:
         """See `Watcher`.  A few at a time, and none while the gateway is away.
@@ -253,6 +259,7 @@ class Pool:
     def worked(self, route: Route) -> None:
         """See `Watcher`."""
         self._routes.clear(route)
+        self._patience.clear()
         if self._in_trouble:
             self._in_trouble = False
             _log.info(

@@ -18,9 +18,10 @@ An entry is in exactly one place, and these are all the moves there are:
     put_off    active      delayed      all of them, bodies dropped
     discard    active      outside      it cannot be read
 
-The active ones stand in two lines, priority 1 before priority 0.  A line is first
-what came back from a flight, by row, and then the others in the order they came.
-Of those in flight only the number is kept: whoever has taken them, has them.
+The active ones stand in two lines, priority 1 before priority 0; but where both
+wait, every eighth that is taken is of priority 0.  A line is first what came back
+from a flight, by row, and then the others in the order they came.  Of those in
+flight only the number is kept: whoever has taken them, has them.
 No clock ever moves a held one.
 """
 
@@ -29,13 +30,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import chain, islice, takewhile
 from math import inf
+from typing import Final
 
 from attrs import define, field
 
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.queues.residence import Residence
 from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
+
+
+AHEAD: Final = 7
+"""So many of priority 1 go in a row while one of priority 0 waits."""
 
 
 class Line:
@@ -89,6 +96,11 @@ class Line:
         return before - len(self)
 
 
+def _older(line: Line, received_before: float) -> Iterator[Entry]:
+    """Those at the head that are so old."""
+    return takewhile(lambda one: one.received_at < received_before, line)
+
+
 def _row(entry: Entry) -> int:
     return entry.row
 
@@ -118,6 +130,7 @@ class DomainQueue:
     _second: Line = field(factory=Line, init=False)
     _delayed: list[tuple[float, int, Entry]] = field(factory=list, init=False)
     _held: list[Entry] = field(factory=list, init=False)
+    _ahead: int = field(default=0, init=False)  # of priority 1, since one of 0 waits
 
     @property
     def active(self) -> int:
@@ -178,7 +191,7 @@ class DomainQueue:
                 self._count(1)
             else:
                 entry.message = entry.push = None
-        for line in (self._first, self._second):
+        for line in self._lines:
             line.give_back(one for one in entries if self._line(one) is line)
 
     def hold(self, entries: Sequence[Entry]) -> None:
@@ -203,7 +216,7 @@ class DomainQueue:
         freed, self._held = self._held, []
         for entry in freed:
             entry.next_attempt_at = 0.0
-        for line in (self._first, self._second):
+        for line in self._lines:
             line.give_back(one for one in freed if self._line(one) is line)
         return freed
 
@@ -246,19 +259,20 @@ class DomainQueue:
     def take(self, limit: int) -> list[Entry]:
         """Up to `limit` in order, up to the first whose body is on the disk only."""
         taken: list[Entry] = []
-        for line in (self._first, self._second):
+        while len(taken) < limit:
+            line = self._turn
             head = line.head()
-            while head is not None and len(taken) < limit:
-                if head.message is None:
-                    return self._fly(taken)
-                taken.append(line.pop())
-                head = line.head()
+            if head is None or head.message is None:
+                break
+            taken.append(line.pop())
+            favoured = line is self._first and self._second
+            self._ahead = self._ahead + 1 if favoured else 0
         return self._fly(taken)
 
     def take_old(self, received_before: float, limit: int) -> list[Entry]:
         """Up to `limit` resident ones from the heads of both lines that are so old."""
         taken: list[Entry] = []
-        for line in (self._first, self._second):
+        for line in self._lines:
             head = line.head()
             while (
                 head is not None
@@ -275,7 +289,7 @@ class DomainQueue:
     @property
     def blocked(self) -> bool:
         """Whether the next one to take has its body on the disk only."""
-        head = self._first.head() or self._second.head()
+        head = self._turn.head()
         return head is not None and head.message is None
 
     def absent(self, limit: int, received_before: float = inf) -> list[Entry]:
@@ -283,14 +297,13 @@ class DomainQueue:
 
         With `received_before`, only from the heads of the lines that are so old.
         """
-        page: list[Entry] = []
-        for line in (self._first, self._second):
-            for entry in line:
-                if len(page) >= limit or entry.received_at >= received_before:
-                    break
-                if entry.message is None:
-                    page.append(entry)
-        return page
+        inline: Iterator[Entry]
+        if received_before < inf:
+            ends = [_older(line, received_before) for line in self._lines]
+            inline = chain(*ends)
+        else:
+            inline = self._in_turn()
+        return list(islice((one for one in inline if one.message is None), limit))
 
     def admit(
         self,
@@ -306,9 +319,36 @@ class DomainQueue:
             else:
                 entry.message, entry.push = body
                 self._count(1)
-        for line in (self._first, self._second):
+        for line in self._lines:
             line.discard({one.row for one in lost if self._line(one) is line})
         return [one.row for one in lost]
+
+    @property
+    def _lines(self) -> tuple[Line, Line]:
+        return self._first, self._second
+
+    @property
+    def _turn(self) -> Line:
+        """The line whose head is next."""
+        first, second = self._first, self._second
+        return first if first and (self._ahead < AHEAD or not second) else second
+
+    def _in_turn(self) -> Iterator[Entry]:
+        """All active ones in the order of taking."""
+        first, second = iter(self._first), iter(self._second)
+        favoured, others = len(self._first), len(self._second)
+        ahead = self._ahead
+        while favoured and others:
+            if ahead < AHEAD:
+                ahead += 1
+                favoured -= 1
+                yield next(first)
+            else:
+                ahead = 0
+                others -= 1
+                yield next(second)
+        yield from first
+        yield from second
 
     def _line(self, entry: Entry) -> Line:
         return self._first if entry.priority else self._second

@@ -29,6 +29,9 @@ from mcmtpush.ports import Now
 
 
 CLIENT_NAME: Final = "Apple Development Push Services: example"
+TOPIC: Final = "com.example.app"
+KEY_ID: Final = "DEVKEY0001"
+TEAM_ID: Final = "DEVTEAM001"
 AUTHORITY_NAME: Final = "mcmtpush development authority"
 
 _DAY: Final = dt.timedelta(days=1)
@@ -68,13 +71,35 @@ def make_development_certificates(folder: str, now: Now) -> CertificatePaths:
     return CertificatePaths(*(str(where / name) for name in names))
 
 
+def make_development_key(folder: str) -> str:
+    """The path of the key that signs provider tokens, made if there is none.
+
+    Its name tells its id, as with Apple's; `KEY_ID` of the team `TEAM_ID`.  Raises
+    OSError.
+    """
+    where = Path(folder)
+    where.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = where / f"AuthKey_{KEY_ID}.p8"
+    try:
+        _load_key(path)
+        path.chmod(0o600)
+    except (FileNotFoundError, ValueError, TypeError):
+        _write(path, _key_text(ec.generate_private_key(ec.SECP256R1())), 0o600)
+    return str(path)
+
+
 def server_context(
-    certificate: str, key: str | None = None, *, old_tls: bool = False
+    certificate: str,
+    key: str | None = None,
+    *,
+    old_tls: bool = False,
+    alpn: bytes | None = None,
 ) -> ServerContext:
     """TLS 1.2 and later for a listening simulator, from PEM files.
 
     `key` None means that it stands in the certificate's file.  `old_tls` lets
-    clients of the interface's own time in, which know TLS 1.0 only.  Raises
+    clients of the interface's own time in, which know TLS 1.0 only.  `alpn` is the
+    protocol to be agreed on; other clients get none.  Raises
     `ConfigError` when the files cannot be used.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -99,6 +124,10 @@ def server_context(
     # Any client certificate will do, and none as well: this is a pretence.
     context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     context.set_session_id(b"mcmtpush-simulator")
+    if alpn is not None:
+        context.set_alpn_select_callback(
+            lambda _, offered: alpn if alpn in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+        )
     return ServerContext(context)
 
 
@@ -145,10 +174,17 @@ def _is_good(folder: Path, at: dt.datetime) -> bool:
             key.chmod(0o600)
     except (OSError, ValueError, TypeError, InvalidSignature):
         return False
+    if _topic_of(leaves[1]) != TOPIC:
+        return False
     return all(
         each.not_valid_before_utc <= at < each.not_valid_after_utc - _EARLY
         for each in (ca, *leaves)
     )
+
+
+def _topic_of(certificate: x509.Certificate) -> str | None:
+    users = certificate.subject.get_attributes_for_oid(NameOID.USER_ID)
+    return str(users[0].value) if users else None
 
 
 def _load(path: Path) -> x509.Certificate:
@@ -177,7 +213,7 @@ def _make(folder: Path, at: dt.datetime) -> None:
         .add_extension(_usage(ExtendedKeyUsageOID.SERVER_AUTH), critical=False)
     )
     client = (
-        _leaf(_name(CLIENT_NAME, "example"), issuer, client_key, ca_key, at)
+        _leaf(_name(CLIENT_NAME, TOPIC), issuer, client_key, ca_key, at)
         .add_extension(_usage(ExtendedKeyUsageOID.CLIENT_AUTH), critical=False)
         .add_extension(x509.UnrecognizedExtension(_DEVELOPMENT, _NULL), critical=False)
     )

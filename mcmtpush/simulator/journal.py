@@ -1,14 +1,15 @@
 """The simulator's journal: one line for every frame, whatever became of it.
 
 Makes the lines; where they go is the caller's business (`write`).  A line is a
-JSON object with the fields of `JournalLine`, which are promised to users.
+JSON object with the fields of `JournalLine`, which are promised to users; the
+HTTP/2 half adds its own (`provider.line`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -17,6 +18,8 @@ from mcmtpush.simulator.verdict import Judgement, Verdict
 
 
 Write = Callable[[bytes], None]
+
+_VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 
 
 class JournalLine(NamedTuple):
@@ -49,6 +52,17 @@ class JournalLine(NamedTuple):
     reason: str | None
 
 
+class Line(Protocol):
+    """Any half's line: a NamedTuple that has at least a verdict."""
+
+    @property
+    def verdict(self) -> str:
+        """What became of it."""
+
+    def _asdict(self) -> dict[str, Any]:
+        """Its fields by name."""
+
+
 class Journal:
     """Collects lines in memory (the last `keep`, 0 for none) and writes them on.
 
@@ -57,7 +71,7 @@ class Journal:
 
     def __init__(self, *, write: Write | None = None, keep: int = 0) -> None:
         self._write = write
-        self.lines: deque[JournalLine] = deque(maxlen=keep)
+        self.lines: deque[Any] = deque(maxlen=keep)
         self.counts: Final[dict[Verdict, int]] = dict.fromkeys(Verdict, 0)
 
     def note(
@@ -67,18 +81,21 @@ class Journal:
         judged: Sequence[tuple[Frame | Malformed, Judgement]],
     ) -> None:
         """These were judged now, in this order."""
-        lines = [_line(at, connection, *pair) for pair in judged]
+        self.put([_line(at, connection, *pair) for pair in judged])
+
+    def put(self, lines: Sequence[Line]) -> None:
+        """These lines, in this order."""
         if not lines:
             return
-        for _, judgement in judged:
-            self.counts[judgement.verdict] += 1
+        for line in lines:
+            self.counts[_VERDICTS[line.verdict]] += 1
         if self.lines.maxlen:
             self.lines.extend(lines)
         if self._write is not None:
             self._write(b"".join([_dump(line) for line in lines]))
 
 
-def _dump(line: JournalLine) -> bytes:
+def _dump(line: Line) -> bytes:
     return orjson.dumps(line._asdict(), option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -30,12 +30,19 @@ from mcmtpush.simulator.binary import (
     JournalFile,
 )
 from mcmtpush.simulator.certificates import (
+    KEY_ID,
+    TEAM_ID,
     ServerContext,
     make_development_certificates,
+    make_development_key,
     server_context,
 )
+from mcmtpush.simulator.http2 import ALPN, ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
+from mcmtpush.simulator.provider.identity import Authority
+from mcmtpush.simulator.provider.trust import Keyring, ProviderKey, read_key
 from mcmtpush.simulator.script import Script, read_script
+from mcmtpush.simulator.vocabulary import ENVIRONMENTS
 
 
 _log = Logger()
@@ -67,18 +74,51 @@ def read_address(text: str) -> Address:
     return Address(host, int(port))
 
 
+class KeyFile(NamedTuple):
+    """A key that signs provider tokens, as the command line names it."""
+
+    path: str
+    key_id: str
+    team_id: str
+    environment: str | None = None
+
+
+def read_key_file(text: str) -> KeyFile:
+    """`AuthKey_ABC123DEFG.p8:ABC123DEFG:DEF123GHIJ`, maybe with `:production`.
+
+    Raises ValueError.
+    """
+    parts = text.split(":")
+    environment = parts.pop() if parts[-1] in ENVIRONMENTS else None
+    if len(parts) < 3 or not all(parts):
+        raise ValueError(f"{text!r} is no key, give FILE:KEYID:TEAMID")
+    *path, key_id, team_id = parts
+    return KeyFile(":".join(path), key_id, team_id, environment)
+
+
 class Options(usage.Options):
-    """The command line."""
+    """The command line.
+
+    Attributes:
+        key_files: those of `--key-file`.
+    """
 
     synopsis = "[options]"
     longdesc = (
-        "A pretend Apple push gateway for the binary protocol (commands 0, 1 and 2): "
-        "it takes notifications over TLS, answers as Apple did, keeps a journal, and "
-        "makes the faults its script asks for."
+        "A pretend Apple push gateway for the binary protocol (commands 0, 1 and 2) "
+        "and for the HTTP/2 provider API: it takes notifications over TLS, answers as "
+        "Apple does, keeps a journal, and makes the faults its script asks for."
     )
     optParameters = [  # noqa: RUF012 - Twisted's way
         ["listen", "l", "127.0.0.1:2195", "HOST:PORT of the gateway; port 0 is any."],
         ["feedback", "f", None, "HOST:PORT of the feedback service; none without."],
+        ["http2", "2", None, "HOST:PORT of the HTTP/2 provider API; none without."],
+        [
+            "client-ca",
+            None,
+            None,
+            "PEM file: who signs client certificates for HTTP/2 (else development).",
+        ],
         ["certificate", "c", None, "PEM file with the server's certificate chain."],
         ["key", "k", None, "PEM file with its key; else it is with the certificate."],
         [
@@ -96,6 +136,16 @@ class Options(usage.Options):
         ["old-tls", None, "Let clients in that know nothing newer than TLS 1.0."],
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.key_files: list[KeyFile] = []
+
+    def opt_key_file(self, text: str) -> None:
+        """FILE:KEYID:TEAMID of a provider key for HTTP/2 (.p8 or public PEM), or more
+        of them; :development or :production may follow.
+        """  # noqa: D205 - Twisted shows all of it as help
+        self.key_files.append(_checked("key-file", read_key_file, text))
+
     def parseOptions(self, options: Sequence[str] | None = None) -> None:  # noqa: N802 - Twisted's
         """As usual, but a fault is one line and not a page of help."""
         try:
@@ -105,7 +155,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Check what can be checked without touching anything."""
-        for name in ("listen", "feedback"):
+        for name in ("listen", "feedback", "http2"):
             if self[name] is not None:
                 self[name] = _checked(name, read_address, self[name])
         if self["seed"] is not None:
@@ -137,29 +187,39 @@ def makeService(options: Options) -> MultiService:
     try:
         script = load_script(options["script"], options["seed"])
         journal = _open_journal(options["journal"], service)
-        context = _make_context(options, service)
+        tls = _make_tls(options, service)
+        keyring = Keyring(_read_keys(options, tls))
+        authority = read_authority(tls.client_ca)
     except ConfigErrors as errors:
         _exit(*(str(error) for error in errors.errors))
     except ConfigError as error:
         _exit(str(error))
     except OSError as error:
         _exit(f"{error.filename}: {error.strerror}")
-    gateway = ApnsSimulatorFactory(
-        script=script,
-        journal=journal,
-        clock=reactor,
-        now=time.time,
-        dice=cast("Dice", Random(script.seed)),  # noqa: S311 - repeatable, not secret
-    )
+    world: dict[str, Any] = {
+        "script": script,
+        "journal": journal,
+        "clock": reactor,
+        "now": time.time,
+    }
+    gateway = ApnsSimulatorFactory(dice=_dice(script), **world)
     feedback = ApnsFeedbackFactory(gone=gateway.gone, clock=reactor)
-    for name, address, factory in (
-        ("gateway", options["listen"], gateway),
-        ("feedback service", options["feedback"], feedback),
+    http2 = ApnsHttp2Factory(
+        dice=_dice(script), keyring=keyring, authority=authority, **world
+    )
+    for name, address, factory, context in (
+        ("gateway", options["listen"], gateway, tls.binary),
+        ("feedback service", options["feedback"], feedback, tls.binary),
+        ("HTTP/2 API", options["http2"], http2, tls.http2),
     ):
         if address is not None:
             listener = Listener(reactor, name, address, factory, context)
             listener.setServiceParent(service)
     return service
+
+
+def _dice(script: Script) -> Dice:
+    return cast("Dice", Random(script.seed))  # noqa: S311 - repeatable, not secret
 
 
 def load_script(path: str | None, seed: int | None) -> Script:
@@ -171,24 +231,77 @@ def load_script(path: str | None, seed: int | None) -> Script:
     return script if seed is None else evolve(script, seed=seed)
 
 
-def _make_context(options: Options, service: MultiService) -> ServerContext:
+def read_authority(path: str | None) -> Authority | None:
+    """Who signs clients' certificates; raises OSError and `ConfigError`."""
+    return None if path is None else Authority(Path(path).read_bytes(), path)
+
+
+def read_development_key(folder: str) -> ProviderKey:
+    """The key of the development folder, made if there is none; raises OSError."""
+    path = make_development_key(folder)
+    return read_key(Path(path).read_bytes(), KEY_ID, TEAM_ID, None, path)
+
+
+class _Tls(NamedTuple):
+    """The two kinds of context, and what belongs to them.
+
+    `folder` holds development certificates; None when there are others.
+    """
+
+    binary: ServerContext
+    http2: ServerContext
+    client_ca: str | None
+    folder: str | None
+
+
+def _make_tls(options: Options, service: MultiService) -> _Tls:
     old_tls = bool(options["old-tls"])
-    if options["certificate"]:
-        certificate, key = options["certificate"], options["key"]
-        return server_context(certificate, key, old_tls=old_tls)
+    certificate, key = options["certificate"], options["key"]
+    ca, folder = options["client-ca"], None
+    if not certificate:
+        folder = _development_folder(options, service)
+        paths = make_development_certificates(folder, time.time)
+        _log.info(
+            "development certificates: authority {ca}, client {client} and {key}",
+            ca=paths.ca,
+            client=paths.client,
+            key=paths.client_key,
+        )
+        certificate, key, ca = paths.server, paths.server_key, ca or paths.ca
+    return _Tls(
+        server_context(certificate, key, old_tls=old_tls),
+        server_context(certificate, key, alpn=ALPN),
+        ca,
+        folder,
+    )
+
+
+def _development_folder(options: Options, service: MultiService) -> str:
     folder = options["certificates"]
     if folder is None:
         temporary = TemporaryDirectory(prefix="apns-simulator-")
         Closing(temporary.cleanup).setServiceParent(service)
         folder = temporary.name
-    paths = make_development_certificates(str(Path(folder).absolute()), time.time)
+    return str(Path(folder).absolute())
+
+
+def _read_keys(options: Options, tls: _Tls) -> list[ProviderKey]:
+    """Those that were named; without any, the one made for development."""
+    if options.key_files or options["http2"] is None:
+        return [
+            read_key(Path(file.path).read_bytes(), *file[1:], file.path)
+            for file in options.key_files
+        ]
+    if tls.folder is None:
+        return []
+    key = read_development_key(tls.folder)
     _log.info(
-        "development certificates: authority {ca}, client {client} and {key}",
-        ca=paths.ca,
-        client=paths.client,
-        key=paths.client_key,
+        "development provider key: {path}, id {key_id}, team {team_id}",
+        path=make_development_key(tls.folder),
+        key_id=key.key_id,
+        team_id=key.team_id,
     )
-    return server_context(paths.server, paths.server_key, old_tls=old_tls)
+    return [key]
 
 
 def _open_journal(path: str | None, service: MultiService) -> Journal:
@@ -246,7 +359,7 @@ class Listener(Service):
         """Listen no more, and cut off whoever is there."""
         super().stopService()
         port, self._port = self._port, None
-        if isinstance(self._factory, ApnsSimulatorFactory):
+        if isinstance(self._factory, (ApnsSimulatorFactory, ApnsHttp2Factory)):
             self._factory.disconnect()
         return maybeDeferred(port.stopListening)
 

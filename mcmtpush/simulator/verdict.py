@@ -1,8 +1,7 @@
 """What the simulator thinks of a frame: Apple's rules first, then the script's.
 
-Decides, and does nothing: how an ending travels is `binary`'s business.  Chance
-is drawn once a connection and then computed from the frame's number, so that
-the same seed gives the same faults however connections interleave.
+Decides, and does nothing: how an ending travels is `binary`'s business, and when
+a rule happens is `occasion`'s.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from enum import Enum
-from hashlib import blake2b
-from struct import pack
 from typing import Final, NamedTuple
 
 import orjson
@@ -29,7 +26,9 @@ from mcmtpush.apns.reasons import (
     status_text,
 )
 from mcmtpush.ports import Dice
+from mcmtpush.simulator.occasion import ConnectionOccasions, Occasions
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
+from mcmtpush.simulator.vocabulary import APN
 
 
 MIN_TOKEN_BYTES: Final = 32
@@ -113,46 +112,25 @@ class Faults:
 
     def __init__(self, script: Script, dice: Dice) -> None:
         self.script = script
-        self.frames = 0
-        self._dice = dice
-        self._left = [_allowance(rule) for rule in script.rules]
-        self._connections = 0
+        self._occasions = Occasions(script, dice, APN, _acts_behind)
+
+    @property
+    def frames(self) -> int:
+        """How many were taken on all connections."""
+        return self._occasions.frames
 
     def connect(self) -> ConnectionFaults:
         """The faults of the next connection; the first has number 1."""
-        self._connections += 1
-        salt = self._dice.randrange(1 << 64)
-        number = self._connections
-        rules = [
-            (at, rule)
-            for at, rule in enumerate(self.script.rules)
-            if rule.connections is None or number in rule.connections
-        ]
-        return ConnectionFaults(self, number, salt, rules)
-
-    def spend(self, at: int) -> bool:
-        """Whether rule number `at` may happen once more; if so, it did."""
-        left = self._left[at]
-        if left is None:
-            return True
-        self._left[at] = left - 1 if left else 0
-        return left > 0
+        return ConnectionFaults(self.script, self._occasions.connect())
 
 
 class ConnectionFaults:
     """The script at work on one connection; made by `Faults.connect`."""
 
-    def __init__(
-        self, faults: Faults, number: int, salt: int, rules: list[tuple[int, Rule]]
-    ) -> None:
-        self.number = number
-        self._faults = faults
-        self._script = faults.script
-        self._salt = salt
-        self._frames = 0
-        # "After k frames" acts behind the frame that it counts, all else on it.
-        self._rules = [pair for pair in rules if not _acts_behind(pair[1])]
-        self._behind = [pair for pair in rules if _acts_behind(pair[1])]
+    def __init__(self, script: Script, occasions: ConnectionOccasions) -> None:
+        self.number = occasions.number
+        self._script = script
+        self._occasions = occasions
 
     def open(self) -> Ending | Stall | None:
         """What is to happen straight after the handshake."""
@@ -160,46 +138,19 @@ class ConnectionFaults:
 
     def judge(self, frame: Frame | Malformed) -> Judgement:
         """The verdict on the next frame; not to be asked after an `Ending`."""
-        self._frames += 1
-        self._faults.frames += 1
+        self._occasions.count()
         if isinstance(frame, Malformed):
             return self._refuse(frame, frame.status, frame.reason, self._script.answer)
         status = find_fault(frame, self._script.simple_payload_limit)
         if status:
             return self._refuse(frame, status, status_text(status), self._script.answer)
-        for at, rule in self._rules:
-            if self._fits(at, rule, frame) and self._faults.spend(at):
-                return self._follow(at, rule, frame)
-        if self._behind:
-            follows = self._act_behind(frame.identifier)
-            if follows is not None:
-                return Judgement(Verdict.ACCEPTED, follows=follows)
+        found = self._occasions.find(frame)
+        if found is not None:
+            return self._follow(*found, frame)
+        follows = self._act_behind(frame.identifier)
+        if follows is not None:
+            return Judgement(Verdict.ACCEPTED, follows=follows)
         return ACCEPTED
-
-    def _fits(self, at: int, rule: Rule, frame: Frame) -> bool:
-        if rule.every is not None:
-            return self._count(rule) % rule.every == 0
-        if rule.after is not None:
-            return self._reached(rule, rule.after + 1)
-        if rule.token is not None:
-            return frame.token.startswith(rule.token)
-        if rule.identifier is not None:
-            return frame.identifier == rule.identifier
-        return rule.chance is not None and self._draw(at) < rule.chance
-
-    def _reached(self, rule: Rule, number: int) -> bool:
-        # A server's exact number may fall on a frame that was refused anyway.
-        if rule.counting == "server":
-            return self._faults.frames >= number
-        return self._frames == number
-
-    def _count(self, rule: Rule) -> int:
-        return self._frames if rule.counting == "connection" else self._faults.frames
-
-    def _draw(self, at: int) -> float:
-        """A number in [0, 1) that depends on the seed and the place alone."""
-        place = pack(">QQI", self._salt, self._frames, at)
-        return int.from_bytes(blake2b(place, digest_size=7).digest()) / (1 << 56)
 
     def _follow(self, at: int, rule: Rule, frame: Frame) -> Judgement:
         reason = f"rule {at} of the script"
@@ -211,10 +162,8 @@ class ConnectionFaults:
         return Judgement(Verdict.DISCARDED, None, reason, follows)
 
     def _act_behind(self, identifier: int) -> Ending | Stall | None:
-        for at, rule in self._behind:
-            if self._reached(rule, rule.after or 0) and self._faults.spend(at):
-                return _consequence(rule, identifier)
-        return None
+        found = self._occasions.find_behind()
+        return None if found is None else _consequence(found[1], identifier)
 
     def _refuse(
         self, frame: Frame | Malformed, status: int, reason: str, answer: Answer
@@ -227,15 +176,8 @@ class ConnectionFaults:
         return Judgement(Verdict.REFUSED, status, reason, Ending(packet, answer))
 
 
-def _allowance(rule: Rule) -> int | None:
-    """How often a rule may happen; a server comes to its k-th frame but once."""
-    if rule.times is None and rule.after is not None and rule.counting == "server":
-        return 1
-    return rule.times
-
-
 def _acts_behind(rule: Rule) -> bool:
-    return rule.after is not None and rule.action is not Action.REFUSE
+    return rule.action is not Action.REFUSE
 
 
 def _consequence(rule: Rule, identifier: int) -> Ending | Stall:

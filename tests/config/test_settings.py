@@ -94,7 +94,8 @@ class QueueTests(TestCase):
           connect_timeout = 20 max_outbound_connections = -1
           max_deliveries_per_connection = 9
           connection_allocation_aggressiveness = "high"
-          host_failure_retry = 3 mx_failures_to_delay = 4 apn_flush_interval = 5
+          host_failure_retry = 3 mx_failures_to_delay = 4
+          connect_timeout_to_delay = 44 apn_flush_interval = 5
           apn_unsettled_limit = 6 apn_unsettled_bytes = 7
           apn_guard_first = 8 apn_guard_window = 10 apn_guard_share = 55
           apn_feedback_route = "apn://f?port=99" apn_feedback_interval = 11
@@ -117,6 +118,7 @@ class QueueTests(TestCase):
                 connection_aggressiveness=0.75,
                 host_failure_retry_seconds=3,
                 mx_failures_to_delay=4,
+                connect_timeout_to_delay_seconds=44,
                 flush_interval_seconds=5,
                 unsettled_limit=6,
                 unsettled_bytes=7,

@@ -99,6 +99,17 @@ class LimitsTests(TestCase):
         holder.share.give_back()
         self.assertEqual(stuck.told, 1)
 
+    def test_several_are_told(self) -> None:
+        """A place that stood in several limits is told in each of them."""
+        limits, one, two = Limits(9), LimitSettings(1), LimitSettings(1)
+        both, first, second = (
+            Lane(limits, *bounds) for bounds in ((one, two), (one,), (two,))
+        )
+        self.assertEqual([each.take(1) for each in (both, first, second)], [1, 0, 0])
+        both.share.give_back()
+        self.assertEqual([first.told, second.told], [1, 1])
+        self.assertEqual([each.take(1) for each in (first, second)], [1, 1])
+
     def test_declined(self) -> None:
         """A kept place that is not wanted any more goes to the next in line."""
         limits = Limits(1)

@@ -786,8 +786,31 @@ class DelayTests(PoolCase):
 
     def test_never(self) -> None:
         """0 is never."""
-        self.make(100, mx_failures_to_delay=0)
+        self.make(100, mx_failures_to_delay=0, connect_timeout_to_delay_seconds=0)
         self.fail(60)
+        self.assertEqual(self.queue.orders, [])
+
+    def test_delays_after_long_trouble(self) -> None:
+        """Without contact for so long the queue is put off, however seldom tried."""
+        self.make(100, mx_failures_to_delay=0, connect_timeout_to_delay_seconds=600)
+        self.fail(10)
+        self.assertEqual(self.queue.orders, [])
+        self.fail(1)
+        [(order, reason)] = self.queue.orders
+        self.assertEqual(order, "delay")
+        self.assertIn("no contact for 600 s", reason)
+        self.assertEqual(self.counters.get("delivery.delays"), 1)
+
+    def test_contact_ends_long_trouble(self) -> None:
+        """A gateway that takes something was there: counting starts anew."""
+        self.make(100, mx_failures_to_delay=0, connect_timeout_to_delay_seconds=600)
+        self.fail(8)
+        self.work()
+        [wire] = self.gateways.accept()
+        self.turns()
+        wire.object_to(3)
+        self.queue.entries = [an_entry(row) for row in range(200, 300)]
+        self.fail(8)
         self.assertEqual(self.queue.orders, [])
 
     def test_blames_the_address(self) -> None:

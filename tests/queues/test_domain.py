@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from mcmtpush.errors import LocalProtocolError
-from mcmtpush.queues.domain import DomainQueue
+from mcmtpush.queues.domain import AHEAD, DomainQueue
 from mcmtpush.queues.residence import Residence
 from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
 from tests.support.case import TestCase, readable
@@ -101,6 +101,56 @@ class OrderTests(DomainCase):
         self.queue.requeue(taken, NO_LIMIT)
         self.queue.admit(taken, bodies(taken))
         self.assertEqual(rows(self.queue.take(2)), [2, 1])
+
+
+class ShareTests(DomainCase):
+    """Bulk is never starved, and costs priority little."""
+
+    def test_every_eighth(self) -> None:
+        """While both wait, seven of priority 1 go, then one of priority 0."""
+        self.enqueue(*(an_entry(row, 1) for row in range(100, 120)))
+        self.enqueue(*(an_entry(row) for row in range(4)))
+        taken = rows(self.queue.take(3) + self.queue.take(5) + self.queue.take(99))
+        self.assertEqual(
+            taken,
+            [*range(100, 107), 0, *range(107, 114), 1, *range(114, 120), 2, 3],
+        )
+
+    def test_fetched_when_it_has_its_turn(self) -> None:
+        """A body of priority 0 is asked for when it is next, and not passed over."""
+        self.enqueue(*(an_entry(row, 1) for row in range(9)), an_entry(50, bare=True))
+        self.assertEqual(len(self.queue.take(99)), AHEAD)
+        self.assertTrue(self.queue.blocked)
+        page = self.queue.absent(1)
+        self.queue.admit(page, bodies(page))
+        self.assertEqual(rows(self.queue.take(99)), [50, 7, 8])
+
+    @readable
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 40)),
+            max_size=30,
+        )
+    )
+    def test_bounded_share(self, rounds: list[tuple[int, int, int]]) -> None:
+        """However many of priority 1 keep coming, of eight taken one is of 0.
+
+        And never two of priority 0 in a row while one of priority 1 waits.
+        """
+        queue = DomainQueue(KEY, Residence(0))
+        waiting, row, ahead, last = [0, 0], 0, 0, 1
+        for bulk, urgent, size in rounds:
+            new = [an_entry(row + at, int(at >= bulk)) for at in range(bulk + urgent)]
+            row += len(new)
+            queue.enqueue(new, 0.0, NO_LIMIT)
+            waiting = [waiting[0] + bulk, waiting[1] + urgent]
+            for entry in queue.take(size):
+                ahead = ahead + 1 if entry.priority and waiting[0] else 0
+                self.assertLessEqual(ahead, AHEAD)
+                if not entry.priority and waiting[1]:
+                    self.assertEqual(last, 1)
+                last = entry.priority
+                waiting[last] -= 1
 
 
 class DelayTests(DomainCase):
@@ -418,11 +468,12 @@ class DomainMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = DomainQueue(KEY, Residence(6))
+        self.queue = DomainQueue(KEY, Residence(20))
         self.now = 0.0
         self.rows = 0
         self.arrivals = 0
         self.active: list[tuple[tuple[int, int, int], Entry]] = []
+        self.ahead = 0
         self.delayed: list[Entry] = []
         self.held: list[Entry] = []
         self.flight: list[Entry] = []
@@ -435,6 +486,16 @@ class DomainMachine(RuleBasedStateMachine):
         self.active.append(((-entry.priority, *place), entry))
         self.active.sort(key=lambda pair: pair[0])
 
+    def in_turn(self) -> list[Entry]:
+        """The active ones in the order of taking; the model's idea of fairness."""
+        lines = [[one for _, one in self.active if one.priority == p] for p in (1, 0)]
+        ahead, order = self.ahead, []
+        while lines[0] and lines[1]:
+            at = 0 if ahead < AHEAD else 1
+            ahead = 0 if at else ahead + 1
+            order.append(lines[at].pop(0))
+        return order + lines[0] + lines[1]
+
     @rule(
         entries=st.lists(
             st.tuples(
@@ -442,9 +503,9 @@ class DomainMachine(RuleBasedStateMachine):
                 st.integers(0, 6) | st.just(HELD),
                 st.booleans(),
             ),
-            max_size=6,
+            max_size=12,
         ),
-        limit=st.integers(-1, 5),
+        limit=st.integers(-1, 12),
     )
     def enqueue(self, entries: list[tuple[int, float, bool]], limit: int) -> None:
         new = []
@@ -461,16 +522,19 @@ class DomainMachine(RuleBasedStateMachine):
             else:
                 self.line_up(entry)
 
-    @rule(limit=st.integers(0, 6))
+    @rule(limit=st.integers(0, 12))
     def take(self, limit: int) -> None:
         expected = []
-        for _, entry in self.active[:limit]:
+        for entry in self.in_turn()[:limit]:
             if entry.message is None:
                 break
             expected.append(entry)
         taken = self.queue.take(limit)
         assert rows(taken) == rows(expected)
-        del self.active[: len(taken)]
+        for entry in taken:
+            self.active = [pair for pair in self.active if pair[1] is not entry]
+            others = any(not one.priority for _, one in self.active)
+            self.ahead = self.ahead + 1 if entry.priority and others else 0
         self.flight += taken
 
     @rule(wait=st.integers(1, 9))
@@ -548,7 +612,7 @@ class DomainMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 6))
     def ask_for_bodies(self, limit: int) -> None:
         page = self.queue.absent(limit)
-        bare = [entry for _, entry in self.active if entry.message is None]
+        bare = [entry for entry in self.in_turn() if entry.message is None]
         assert rows(page) == rows(bare[:limit])
         self.pages.append(page)
 
@@ -573,7 +637,7 @@ class DomainMachine(RuleBasedStateMachine):
         resident = [one for _, one in self.active if one.message is not None]
         assert self.queue.resident == self.queue.residence.held == len(resident)
         assert self.queue.blocked == bool(
-            self.active and self.active[0][1].message is None
+            self.active and self.in_turn()[0].message is None
         )
         assert all(entry.message is None for entry in self.delayed + self.held)
         times = [entry.next_attempt_at for entry in self.delayed]

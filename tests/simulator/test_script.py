@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.errors import ConfigErrors
-from mcmtpush.simulator.script import (
-    _ANSWER,
-    _RULE,
-    _SCRIPT,
-    Action,
-    Answer,
-    Rule,
-    Script,
-    read_script,
-)
+from mcmtpush.simulator.script import Action, Answer, Http2, Rule, Script, read_script
+from mcmtpush.simulator.vocabulary import ANSWER, HTTP2, RULE, SCRIPT
 from tests.support.case import TestCase, readable
 
 
@@ -60,17 +52,18 @@ def rule_faults(**rule: Any) -> list[str]:
 
 class DocumentationTests(TestCase):
     def test_the_example_is_a_script(self) -> None:
-        """The script in the reference is one, and uses every action."""
+        """The scripts in the reference are some, and use every action."""
         page = Path(__file__).parents[2] / "docs" / "reference" / "simulator.md"
-        (example,) = page.read_text().split("```json\n")[1:]
-        script = read_script(example.split("```")[0].encode())
-        self.assertEqual({rule.action for rule in script.rules}, set(Action))
+        examples = page.read_text().split("```json\n")[1:]
+        scripts = [read_script(text.split("```")[0].encode()) for text in examples]
+        used = {rule.action for script in scripts for rule in script.rules}
+        self.assertEqual(used, set(Action))
 
     def test_every_name_is_documented(self) -> None:
         """The reference has a row for every name of the format."""
         page = Path(__file__).parents[2] / "docs" / "reference" / "simulator.md"
         text = page.read_text()
-        names = {*_SCRIPT, *_RULE, *_ANSWER} - {"do", "seconds", "status"}
+        names = {*SCRIPT, *RULE, *ANSWER, *HTTP2} - {"do", "seconds", "status"}
         missing = {name for name in names if f"\n| `{name}` |" not in text}
         self.assertEqual(missing, set())
 
@@ -218,6 +211,63 @@ class ReadScriptTests(TestCase):
         self.assertIn("256 or 2048", faults_of({"simple_payload_limit": 512})[0])
         self.assertIn("true or false", faults_of({"zero_for_empty_token": 1})[0])
 
+    def test_reasons(self) -> None:
+        """A reason that Apple does not have needs a status of its own."""
+        self.assertEqual(
+            rule_faults(do="refuse", every=2, reason="BadDevicetoken"),
+            [
+                (
+                    "rules[0].reason: is no reason of Apple's, did you mean "
+                    "BadDeviceToken? (add http_status to send it)"
+                )
+            ],
+        )
+        own = {"do": "refuse", "every": 2, "reason": "Own", "http_status": 418}
+        self.assertEqual(rule_faults(**own), [])
+
+    def test_http2(self) -> None:
+        """How the HTTP/2 half behaves is read as well."""
+        content = {"streams": 5, "latency": 1, "channels": {"a.b": {"dHN0": 1}}}
+        script = read_script(orjson.dumps({"http2": content}))
+        expected = Http2(streams=5, latency_seconds=1, channels={"a.b": {"dHN0": 1}})
+        self.assertEqual(script.http2, expected)
+        for name, value, text in (
+            ("streams", -1, "give a whole number from 0"),
+            ("violation", "x", "give one of refuse, goaway, allow"),
+            ("environment", "", "give one of development, production"),
+            ("channels", {"a": {"b": 2}}, "with 0 or 1"),
+            ("stream", 1, "did you mean streams?"),
+        ):
+            (line,) = faults_of({"http2": {name: value}})
+            self.assertTrue(line.startswith(f"http2.{name}: "), line)
+            self.assertIn(text, line)
+
+    def test_who_a_rule_speaks_to(self) -> None:
+        """Names of HTTP/2 make a rule its own; a status beside them does not."""
+        both, own = {"apn", "apn2"}, {"apn2"}
+        for rule, protocols in (
+            ({"do": "refuse", "status": 8}, both),
+            ({"do": "refuse", "status": 8, "reason": "Unregistered"}, both),
+            ({"do": "refuse", "status": 8, "split": [1]}, own),
+            ({"do": "refuse", "reason": "Unregistered"}, own),
+            ({"do": "close", "protocol": "apn"}, {"apn"}),
+            ({"do": "close", "protocol": "apn2"}, own),
+            ({"do": "close", "topic": "a.b"}, own),
+            ({"do": "ignore"}, own),
+            ({"do": "stall"}, both),
+        ):
+            script = read_script(orjson.dumps({"rules": [{**rule, "every": 2}]}))
+            self.assertEqual(script.rules[0].protocols, protocols, rule)
+
+    def test_error_codes(self) -> None:
+        """Codes are numbers or names."""
+        for value, code in (("CANCEL", 8), (0, 0), (77, 77)):
+            rule = {"do": "reset_stream", "every": 2, "code": value}
+            script = read_script(orjson.dumps({"rules": [rule]}))
+            self.assertEqual(script.rules[0].code, code)
+        text = " ".join(rule_faults(do="reset_stream", every=2, code="NOPE"))
+        self.assertIn("or one of NO_ERROR, PROTOCOL_ERROR", text)
+
     def test_rules_that_make_no_sense(self) -> None:
         """Names that do not go together are told apart."""
         self.assertEqual(
@@ -247,11 +297,27 @@ class ReadScriptTests(TestCase):
         )
         self.assertEqual(
             rule_faults(do="reset", every=2, seconds=3),
-            ["rules[0].seconds: goes with do = stall only"],
+            ["rules[0].seconds: goes with do = stall or withhold only"],
         )
         self.assertEqual(
             rule_faults(do="close", token="ff", counting="server"),
             ["rules[0].counting: goes with every or after only"],
+        )
+        self.assertEqual(
+            rule_faults(do="close", token="ff", span=2),
+            ["rules[0].span: goes with every or after only"],
+        )
+        self.assertEqual(
+            rule_faults(do="limit", every=2),
+            ["rules[0]: says nothing without streams, add streams"],
+        )
+        self.assertEqual(
+            rule_faults(do="ignore", every=2, protocol="apn"),
+            ["rules[0].protocol: the rule has names that only apn2 understands"],
+        )
+        self.assertEqual(
+            rule_faults(do="shutdown", every=2, split=[1]),
+            ["rules[0].split: goes with do = refuse or accept only"],
         )
         self.assertEqual(rule_faults(every=2), ["rules[0]: says nothing to do, add do"])
 
@@ -263,7 +329,10 @@ class ReadScriptTests(TestCase):
                 st.lists(inner, max_size=3)
                 | st.dictionaries(
                     st.sampled_from(
-                        ["rules", "answer", "do", "status", "every", "token", "pieces"]
+                        [
+                            *("rules", "answer", "http2", "do", "status", "every"),
+                            *("token", "pieces", "reason", "split", "streams"),
+                        ]
                     ),
                     inner,
                     max_size=4,

@@ -127,12 +127,15 @@ ROUTING: tuple[Option, ...] = (
         used=True,
         idle_timeout=(5, "How long an idle outbound connection is kept."),
         connect_timeout=(300, "How long connecting may take."),
+        connect_timeout_to_delay=(
+            900,
+            "Failing contact before a queue is delayed; 0 is never.",
+        ),
     ),
     *rows(
         "size",
         SENDING,
         "seconds",
-        connect_timeout_to_delay=(900, "Failing contact before a queue is delayed."),
         ehlo_timeout=(300, "Wait for the answer to EHLO (SMTP)."),
         mailfrom_timeout=(300, "Wait for the answer to MAIL FROM (SMTP)."),
         rcptto_timeout=(300, "Wait for the answer to RCPT TO (SMTP)."),

@@ -132,7 +132,10 @@ class MailPool:
             settings.idle_timeout_seconds,
         )
         self._hosts = Hosts(rest_seconds=self._manner.rest_seconds)
-        self._trouble = Trouble(sweep_after=self._manner.sweep_after)
+        self._trouble = Trouble(
+            sweep_after=self._manner.sweep_after,
+            patience_seconds=settings.connect_timeout_to_delay_seconds,
+        )
         self._losses = Losses()
         self._line = Line()
         self._calls: list[Call] = []
@@ -387,7 +390,7 @@ class MailPool:
             return
         if alone:
             self._give_back(self._line.clear())
-        self._trouble.fail(self._queue.backlog if alone else 0)
+        self._trouble.fail(self._queue.backlog if alone else 0, self._clock.seconds())
         if alone:
             self._surveyed_at = None
             if self._trouble.failures == 1:

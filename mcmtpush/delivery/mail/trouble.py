@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from mcmtpush.delivery.patience import Patience
 from mcmtpush.values import Answered, Attempt, Discarded, Undecided
 
 
@@ -34,8 +35,9 @@ class Trouble:
         sentenced: how many they are.
     """
 
-    def __init__(self, *, sweep_after: int) -> None:
+    def __init__(self, *, sweep_after: int, patience_seconds: float = 0) -> None:
         self._sweep_after = sweep_after
+        self._patience = Patience(patience_seconds)
         self._word: Answered | None = None
         self.failures = 0
         self.sentence: Answered | None = None
@@ -45,16 +47,19 @@ class Trouble:
         """A server could not be used; `word`: what it said to everybody."""
         self._word = word or self._word
 
-    def fail(self, waiting: int) -> None:
+    def fail(self, waiting: int, now: float) -> None:
         """One more round was in vain, and so many wait that may be told of it.
 
         They are if a server said a word to everybody, and else after a number of
-        rounds.  Without a word a failure is held against nobody.
+        rounds, or of seconds without contact.  Without a word a failure is held
+        against nobody.
         """
         self.failures += 1
         word, self._word = self._word, None
-        if word is None and self._sweep_after:
-            word = UNREACHABLE if self.failures % self._sweep_after == 0 else None
+        weary = self._patience.fail(now)
+        often = self._sweep_after and self.failures % self._sweep_after == 0
+        if word is None and (weary or often):
+            word = UNREACHABLE
         if word is not None and waiting:
             self.sentence, self.sentenced = word, waiting
 
@@ -72,6 +77,7 @@ class Trouble:
         """A server works; whether that is news."""
         news = self.failures > 0
         self.failures, self._word = 0, None
+        self._patience.clear()
         self.acquit()
         return news
 

@@ -23,34 +23,48 @@ class TroubleTests(TestCase):
         trouble = Trouble(sweep_after=3)
         found = []
         for _ in range(6):
-            trouble.fail(5)
+            trouble.fail(5, 0.0)
             found.append(trouble.sentence)
             trouble.acquit()
         self.assertEqual(found, [None, None, UNREACHABLE] * 2)
         never = Trouble(sweep_after=0)
         for _ in range(100):
-            never.fail(5)
+            never.fail(5, 0.0)
         self.assertIsNone(never.sentence)
+
+    def test_no_contact(self) -> None:
+        """After so many seconds without contact those who wait are told, too."""
+        trouble = Trouble(sweep_after=0, patience_seconds=100)
+        found = []
+        for now in (0.0, 60.0, 120.0, 180.0):
+            trouble.fail(5, now)
+            found.append(trouble.sentence)
+            trouble.acquit()
+        self.assertEqual(found, [None, None, UNREACHABLE, None])
+        trouble.clear()
+        trouble.fail(5, 240.0)
+        trouble.fail(5, 300.0)
+        self.assertIsNone(trouble.sentence)
 
     def test_word(self) -> None:
         """A server's word is told to those that wait then, and to nobody else."""
         trouble = Trouble(sweep_after=0)
         trouble.note(WORD)
         trouble.note(None)
-        trouble.fail(5)
+        trouble.fail(5, 0.0)
         self.assertEqual((trouble.sentence, trouble.sentenced), (WORD, 5))
         trouble.serve(3)
         self.assertEqual((trouble.sentence, trouble.sentenced), (WORD, 2))
         trouble.serve(2)
         self.assertIsNone(trouble.sentence)
-        trouble.fail(5)
+        trouble.fail(5, 0.0)
         self.assertIsNone(trouble.sentence)
 
     def test_nobody_waits(self) -> None:
         """Without anybody to tell there is no sentence."""
         trouble = Trouble(sweep_after=1)
         trouble.note(WORD)
-        trouble.fail(0)
+        trouble.fail(0, 0.0)
         self.assertIsNone(trouble.sentence)
 
     def test_clear(self) -> None:
@@ -58,7 +72,7 @@ class TroubleTests(TestCase):
         trouble = Trouble(sweep_after=0)
         self.assertFalse(trouble.clear())
         trouble.note(WORD)
-        trouble.fail(5)
+        trouble.fail(5, 0.0)
         self.assertTrue(trouble.clear())
         self.assertEqual((trouble.failures, trouble.sentence), (0, None))
         self.assertFalse(trouble.clear())

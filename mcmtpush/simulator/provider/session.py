@@ -1,0 +1,414 @@
+"""One client of the HTTP/2 half: judges, notes, answers, and carries rules out.
+
+Knows no transport but through `Outlet`, and no time but through `Clock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, Protocol
+
+import orjson
+from attrs import define, field
+from h2.errors import ErrorCodes
+
+from mcmtpush.ports import Clock, Now
+from mcmtpush.simulator.journal import Journal
+from mcmtpush.simulator.occasion import ConnectionOccasions, Occasions
+from mcmtpush.simulator.provider.answer import (
+    Dates,
+    Headers,
+    Names,
+    answer_body,
+    answer_headers,
+    cut_body,
+)
+from mcmtpush.simulator.provider.channel import Channels
+from mcmtpush.simulator.provider.hold import Holds
+from mcmtpush.simulator.provider.identity import Identity
+from mcmtpush.simulator.provider.line import RequestLine, make_line
+from mcmtpush.simulator.provider.request import Place, Request
+from mcmtpush.simulator.provider.streams import (
+    MAX_STREAM,
+    VIOLATED,
+    Arrival,
+    Cancelled,
+    Streams,
+    Violated,
+)
+from mcmtpush.simulator.provider.trust import Keyring, Terms, Trust
+from mcmtpush.simulator.provider.verdict import (
+    ABOVE,
+    BEHIND,
+    HELD,
+    TOO_MANY,
+    Judge,
+    Judgement,
+)
+from mcmtpush.simulator.script import Action, Answer, Rule, Script
+from mcmtpush.simulator.verdict import Verdict
+
+
+class Outlet(Protocol):
+    """The transport, as Twisted's TCP and TLS transports have it."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    def loseConnection(self) -> None:
+        """Close behind what was written."""
+
+    def abortConnection(self) -> None:
+        """Reset."""
+
+    def pauseProducing(self) -> None:
+        """Read no more for now."""
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+
+
+@define(eq=False)
+class Server:
+    """What all connections of one listening simulator share."""
+
+    script: Script
+    journal: Journal
+    clock: Clock
+    now: Now
+    occasions: Occasions
+    keyring: Keyring
+    channels: Channels
+    dates: Dates = field(init=False)
+    terms: Terms = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        http2 = self.script.http2
+        self.dates = Dates(http2.date_skew_seconds)
+        self.terms = Terms(
+            http2.environment, http2.token_life_seconds, http2.token_rest_seconds
+        )
+
+
+class _Pending(NamedTuple):
+    """A request that is judged and not yet told of."""
+
+    request: Request
+    judgement: Judgement
+
+
+class Session:
+    """One connection, from its handshake on.
+
+    A request that is answered at once is noted before its answer is written; one
+    whose answer waits is noted when it is due, for a GOAWAY may come before it.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        occasions: ConnectionOccasions,
+        identity: Identity | None,
+        outlet: Outlet,
+    ) -> None:
+        script = server.script
+        http2 = script.http2
+        self.number = occasions.number
+        self._server = server
+        self._outlet = outlet
+        self._trust = Trust(server.keyring, identity, server.terms)
+        self._judge = Judge(script, occasions, self._trust, server.channels)
+        self._names = Names(occasions.salt)
+        first = http2.first_streams if identity is None else http2.streams
+        self._streams = Streams(http2, first)
+        self._holds = Holds(server.clock)
+        self._pending: dict[int, _Pending] = {}
+        self._lines: list[RequestLine] = []
+        self._held: list[Arrival] = []
+        self._stalled = False
+        self._last = MAX_STREAM  # what is above is not answered any more
+        self._end: Callable[[], None] | None = None
+        self._above = ABOVE
+
+    # -- what the transport tells --
+
+    def open(self) -> None:
+        """The handshake is done."""
+        delay = self._server.script.http2.settings_delay_seconds
+        self._hold(Answer(delay_seconds=delay), self._begin)
+        self._flush()
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the client."""
+        arrivals = self._streams.feed(data)
+        if self._stalled:
+            self._held += arrivals
+        else:
+            self._take(arrivals)
+        self._flush()
+        if self._streams.over:
+            self._outlet.loseConnection()
+
+    def close(self) -> None:
+        """The connection is gone: note what was not told of yet."""
+        self._holds.stop()
+        for stream in list(self._pending):
+            self._settle(stream)
+        held, self._held = self._held, []
+        for arrival in held:
+            if isinstance(arrival, Request):
+                self._note(arrival, HELD)
+        self._write_lines()
+
+    # -- requests --
+
+    def _begin(self) -> None:
+        self._streams.begin()
+        rule = self._judge.open()
+        if rule is not None:
+            self._follow(rule, 0)
+
+    def _take(self, arrivals: list[Arrival]) -> None:
+        for at, arrival in enumerate(arrivals):
+            if self._stalled:
+                self._held += arrivals[at:]
+                return
+            if isinstance(arrival, Request):
+                self._take_request(arrival)
+            elif isinstance(arrival, Cancelled):
+                self._settle(arrival.stream)
+            else:
+                self._take_violation(arrival)
+
+    def _take_request(self, request: Request) -> None:
+        if request.stream > self._last:
+            self._note(request, self._above)
+            self._holds.count()
+            return
+        self._holds.count()
+        judgement = self._judge.judge(request, self._server.now())
+        self._adjust_limit(judgement)
+        if judgement.status:
+            self._pending[request.stream] = _Pending(request, judgement)
+            latency = self._server.script.http2.latency_seconds
+            answer = judgement.answer
+            self._hold(answer, lambda: self._answer(request.stream), latency)
+        else:
+            self._note(request, judgement)
+        if judgement.rule is not None:
+            self._follow(judgement.rule, request.stream)
+
+    def _take_violation(self, violated: Violated) -> None:
+        request = violated.request
+        if request.stream > self._last:
+            return
+        self._note(request, TOO_MANY)
+        if self._server.script.http2.violation == "goaway":
+            code = ErrorCodes.REFUSED_STREAM
+            self._say_goodbye(self._streams.highest, code, VIOLATED)
+            self._end_with(self._outlet.loseConnection)
+        else:
+            self._streams.reset(request.stream, ErrorCodes.REFUSED_STREAM)
+
+    def _adjust_limit(self, judgement: Judgement) -> None:
+        limit = self._streams.limit
+        if judgement.verdict is Verdict.ACCEPTED:
+            self._streams.tell_limit(limit.after_success())
+        elif 400 <= judgement.status < 500 and judgement.status != 410:
+            self._streams.tell_limit(limit.after_error())
+
+    # -- answers --
+
+    def _answer(self, stream: int) -> None:
+        pending = self._pending.get(stream)
+        if pending is None:
+            return
+        self._settle(stream, answered=True)
+        request, judgement = pending
+        body = answer_body(judgement, self._server.now())
+        answer = judgement.answer
+        headers = self._headers(request, judgement)
+        if not body and not answer.split:
+            self._streams.answer(stream, headers, end=not answer.unfinished)
+        else:
+            self._streams.answer(stream, headers, end=False)
+            self._send(stream, cut_body(body, answer.split), answer)
+        self._end_if_idle()
+
+    def _headers(self, request: Request, judgement: Judgement) -> Headers:
+        names, server = self._names, self._server
+        development = server.terms.environment == "development"
+        return answer_headers(
+            request,
+            judgement,
+            names.name_of(request),
+            names.unique_name(request) if development else None,
+            server.dates.at(server.now()),
+        )
+
+    def _send(self, stream: int, pieces: list[bytes], answer: Answer) -> None:
+        """One DATA frame, and the others a gap later each."""
+        piece, *rest = pieces
+        self._streams.send(stream, piece, not rest and not answer.unfinished)
+        if rest:
+            gap = Answer(delay_seconds=answer.gap_seconds)
+            self._hold(gap, lambda: self._send(stream, rest, answer))
+
+    def _settle(self, stream: int, *, answered: bool = False) -> None:
+        pending = self._pending.pop(stream, None)
+        if pending is not None:
+            self._note(*pending, answered=answered)
+
+    # -- what follows --
+
+    def _follow(self, rule: Rule, stream: int) -> None:
+        """Carry out what a rule wants of the connection; most want nothing."""
+        do = self._DOES.get(rule.action)
+        if do is not None:
+            do(self, rule, stream)
+
+    def _shut_down(self, rule: Rule, stream: int) -> None:
+        last = self._find_last(rule.last_stream, stream)
+        self._bar(last, ABOVE)
+        self._hold(rule.answer, lambda: self._go_away(rule, last))
+
+    def _find_last(self, last: str | int, stream: int) -> int:
+        if isinstance(last, int):
+            return last
+        if last == "above":
+            return MAX_STREAM
+        if last == "below":
+            lowest = min((stream, *self._pending))
+            return max(lowest - 2, 0)
+        return stream or self._streams.highest
+
+    def _bar(self, last: int, why: Judgement) -> None:
+        """What is above is discarded from now on, the open ones included."""
+        self._last, self._above = min(last, self._last), why
+        for stream in [each for each in self._pending if each > last]:
+            self._note(self._pending.pop(stream).request, why)
+
+    def _go_away(self, rule: Rule, last: int) -> None:
+        code = ErrorCodes.NO_ERROR if rule.code is None else rule.code
+        reason = orjson.dumps({"reason": rule.reason}) if rule.reason else b""
+        self._streams.go_away(last, code, reason)
+        if rule.twice:
+            gap = Answer(delay_seconds=rule.answer.gap_seconds)
+            self._hold(gap, lambda: self._say_goodbye(self._final(last), code, b""))
+        outlet = self._outlet
+        end = outlet.abortConnection if rule.answer.reset else outlet.loseConnection
+        if rule.abandon:
+            self._flush()
+            end()
+        else:
+            self._end_with(end)
+
+    def _final(self, last: int) -> int:
+        return min(last, self._streams.highest)
+
+    def _say_goodbye(self, last: int, code: int, debug: bytes) -> None:
+        self._bar(last, ABOVE)
+        self._streams.go_away(last, code, debug)
+
+    def _end_with(self, end: Callable[[], None]) -> None:
+        """Linger, wait for what is still to be answered, then end."""
+
+        def finish() -> None:
+            self._end = end
+            self._end_if_idle()
+
+        linger = self._server.script.linger_seconds
+        self._hold(Answer(delay_seconds=linger), finish)
+
+    def _end_if_idle(self) -> None:
+        if self._end is not None and not self._pending:
+            self._flush()
+            self._end()
+
+    def _close(self, rule: Rule, stream: int) -> None:
+        self._bar(stream or self._streams.highest, BEHIND)
+        self._hold(rule.answer, self._outlet.loseConnection)
+
+    def _reset(self, rule: Rule, stream: int) -> None:
+        self._bar(stream or self._streams.highest, BEHIND)
+        self._hold(rule.answer, self._outlet.abortConnection)
+
+    def _reset_stream(self, rule: Rule, stream: int) -> None:
+        code = ErrorCodes.REFUSED_STREAM if rule.code is None else rule.code
+        self._streams.reset(stream, code)
+
+    def _stall(self, rule: Rule, _stream: int) -> None:
+        self._stalled = True
+        self._outlet.pauseProducing()
+        self._hold(Answer(delay_seconds=rule.seconds), self._read_on)
+
+    def _read_on(self) -> None:
+        self._stalled = False
+        held, self._held = self._held, []
+        self._take(held)
+        if not self._stalled:
+            self._outlet.resumeProducing()
+
+    def _limit(self, rule: Rule, _stream: int) -> None:
+        limit = self._streams.limit
+        limit.full = rule.streams
+        self._streams.tell_limit(limit.tell(rule.streams))
+
+    def _withhold(self, rule: Rule, _stream: int) -> None:
+        self._streams.withhold()
+        self._hold(Answer(delay_seconds=rule.seconds), self._streams.release)
+
+    def _write(self, rule: Rule, _stream: int) -> None:
+        self._hold(rule.answer, lambda: self._streams.write(rule.data))
+
+    # -- journal, time and bytes --
+
+    def _hold(
+        self, answer: Answer, then: Callable[[], None], more_seconds: float = 0.0
+    ) -> None:
+        """Do it after the answer's delay, or its count of requests; maybe at once."""
+
+        def act() -> None:
+            then()
+            self._flush()
+
+        seconds = answer.delay_seconds + more_seconds
+        if seconds or answer.behind:
+            self._holds.add(seconds, answer.behind, act)
+        else:
+            then()
+
+    def _note(
+        self, request: Request, judgement: Judgement, *, answered: bool = False
+    ) -> None:
+        name = request.headers.get("apns-id")
+        if answered and request.place is Place.DEVICE:
+            name = self._names.name_of(request)
+        at, trust = self._server.now(), self._trust
+        line = make_line(
+            at, self.number, request, judgement, trust, name, answered=answered
+        )
+        self._lines.append(line)
+
+    def _write_lines(self) -> None:
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._server.journal.put(lines)
+
+    def _flush(self) -> None:
+        self._write_lines()
+        data = self._streams.output()
+        if data:
+            self._outlet.write(data)
+
+    _DOES: ClassVar[dict[Action, Callable[[Session, Rule, int], None]]] = {
+        Action.SHUTDOWN: _shut_down,
+        Action.CLOSE: _close,
+        Action.RESET: _reset,
+        Action.RESET_STREAM: _reset_stream,
+        Action.STALL: _stall,
+        Action.LIMIT: _limit,
+        Action.WITHHOLD: _withhold,
+        Action.WRITE: _write,
+    }
+    """The actions that concern more than one answer."""
