@@ -258,6 +258,7 @@ class Record:
         detail: its text.
         proof: "presumed", "proven", or empty unless delivered.
         native: what the HTTP/2 interface said, if it was that.
+        spared: the token was registered anew since the service lost it.
     """
 
     kind: Literal["D", "T", "P"]
@@ -271,6 +272,7 @@ class Record:
     detail: str = ""
     proof: str = ""
     native: Native | None = None
+    spared: bool = False
 
 
 # -- message ids ------------------------------------------------------------------

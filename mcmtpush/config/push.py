@@ -20,6 +20,9 @@ HTTP2_SCHEME: Final = "apn2"
 REQUEST_SECONDS: Final = 30.0
 """How long an answer over HTTP/2 is waited for where nobody says how long."""
 
+IDLE_SECONDS: Final = 3600
+"""How long a connection over HTTP/2 is kept idle; Apple advises hours to days."""
+
 KEY_OPTIONS: Final = ("apn_key_file", "apn_key_id", "apn_team_id")
 """What makes provider tokens; one does not go without the others."""
 
@@ -63,6 +66,7 @@ def _http2(find: Find, routes: Sequence[Route]) -> dict[str, Any]:
         "collapse_id": find("apn_collapse_id").value or None,
         "proxy": _proxy(find("apn_proxy").value),
         "request_timeout_seconds": _request_timeout(find),
+        "http2_idle_seconds": _idle(find),
         "broadcast_route": _second_host(find("apn_broadcast_host").value),
         "manage_route": _second_host(find("apn_manage_host").value)
         or manage_route(routes),
@@ -93,6 +97,12 @@ def _request_timeout(find: Find) -> float:
     if found.setting is None:
         return REQUEST_SECONDS
     return in_seconds(found.value, "milliseconds")
+
+
+def _idle(find: Find) -> int:
+    """How long an idle connection is kept, an hour unless somebody says."""
+    found = find("idle_timeout")
+    return IDLE_SECONDS if found.setting is None else int(found.value)
 
 
 def _second_host(text: str | None) -> Route | None:

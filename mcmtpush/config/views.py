@@ -122,6 +122,8 @@ class DeliverySettings:
     `key` presents no certificate: Apple would not look at the tokens.
     `response_timeout_seconds` is for the binary interface, whose silence means
     acceptance; `request_timeout_seconds` for HTTP/2, which always answers.
+    `idle_timeout_seconds` and `http2_idle_seconds` differ likewise: Apple wants its
+    connections kept.
     `broadcast_route` None means where the pushes go.
     """
 
@@ -159,6 +161,7 @@ class DeliverySettings:
     collapse_id: str | None = None
     proxy: ProxySettings | None = None
     request_timeout_seconds: float = 30.0
+    http2_idle_seconds: int = 3600
     broadcast_route: Route | None = None
     manage_route: Route | None = None
 

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
-from typing import Protocol as Port
 
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -38,6 +37,7 @@ from mcmtpush.apns.frames import ErrorPacket, ErrorReader, encode_known_bad
 from mcmtpush.apns.reasons import status_text
 from mcmtpush.apns.window import Window
 from mcmtpush.delivery.batch import encode_batch
+from mcmtpush.delivery.connection import Owner
 from mcmtpush.delivery.lastread import read_before_loss
 from mcmtpush.delivery.pace import Pace
 from mcmtpush.delivery.proof import Manners, count_answer
@@ -83,28 +83,6 @@ sent again at once, without a way to the disk.
 _log = Logger()
 
 
-class Owner(Port):
-    """What a connection tells whoever made it."""
-
-    def connected(self, connection: BinaryConnection) -> None:
-        """It may be written to; with TLS the handshake is over."""
-
-    def settled(self, connection: BinaryConnection, attempts: list[Attempt]) -> None:
-        """These are out of its window, or never went in; never empty."""
-
-    def resumed(self, connection: BinaryConnection) -> None:
-        """It has room again."""
-
-    def idled(self, connection: BinaryConnection) -> None:
-        """It had nothing to do for the idle timeout; it stays open."""
-
-    def matured(self, connection: BinaryConnection) -> None:
-        """Proof of what it wrote is due; told every second unless it is paused."""
-
-    def ended(self, connection: BinaryConnection, reason: Failure) -> None:
-        """It is gone; everything was settled before."""
-
-
 class _State(Enum):
     OPEN = "takes notifications"
     ANSWERING = "the first bytes of an answer are here"
@@ -122,6 +100,7 @@ _LISTENING: Final = frozenset({_State.OPEN, _State.FINISHING})
 class BinaryConnection(Protocol):
     """One connection to a gateway, from `connectionMade` to `connectionLost`.
 
+    Implements `connection.Connection`; `matured` means that proof is due.
     `manners` is shared by all connections of a queue; `start` is what it may
     carry at first, see `pace`, 0 means no limit.
 
@@ -129,6 +108,9 @@ class BinaryConnection(Protocol):
         remote_ip: the gateway's address; empty before there is one.
         answered: an answer has come that was not about the flush.
     """
+
+    trouble = ""
+    crowded = False
 
     def __init__(
         self,

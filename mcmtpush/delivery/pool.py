@@ -17,11 +17,12 @@ from twisted.logger import Logger
 
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.goal import connection_goal
+from mcmtpush.delivery.desk import Credential
+from mcmtpush.delivery.goal import SPACING_SECONDS, connection_goal, spaced_goal
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.patience import Patience
 from mcmtpush.delivery.permit import Permits
-from mcmtpush.delivery.routes import Routes
+from mcmtpush.delivery.routes import HTTP2, Routes, port_of
 from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
 from mcmtpush.ports import Clock, Dice, Disposition, Now, Queue
@@ -85,6 +86,7 @@ class Pool:
         counters: Counters,
         limits: Limits,
         buckets: Buckets,
+        credential: Credential | None = None,
     ) -> None:
         self._queue = queue
         self._settings = settings
@@ -96,7 +98,18 @@ class Pool:
             settings.routes, rest_seconds=settings.host_failure_retry_seconds
         )
         self._patience = Patience(settings.connect_timeout_to_delay_seconds)
-        self._means = Means(settings, connect, clock, now, dice, counters)
+        self._means = Means(
+            settings,
+            connect,
+            clock,
+            now,
+            dice,
+            counters,
+            queue.key.domain,
+            credential,
+        )
+        self._spacing = any(route.scheme == HTTP2 for route in settings.routes)
+        self._opened_at = -inf
         self._rate = buckets.of(settings.message_throttle)
         self._permits = Permits(
             limits.share(
@@ -340,14 +353,13 @@ class Pool:
         slots = self._slots
         if self._is_away:
             return False
-        rate = self._rate
-        if rate and self.connections and rate.wait(self._clock.seconds()):
+        rate, now = self._rate, self._clock.seconds()
+        if rate and self.connections and rate.wait(now):
             return False  # another connection would not make it faster
-        wanted = connection_goal(
-            backlog=backlog,
-            limit=self._settings.max_outbound_connections,
-            aggressiveness=self._settings.connection_aggressiveness,
-        )
+        if self._spacing and (left := self._opened_at + SPACING_SECONDS - now) > 0:
+            self._wake_in(left)
+            return False
+        wanted = self._goal(backlog)
         phases = [slot.phase for slot in slots]
         allowed = 1
         if not any(slot.failures for slot in slots):
@@ -372,6 +384,18 @@ class Pool:
             slot.failures and slot.phase is Phase.WAITING for slot in self._slots
         )
 
+    def _goal(self, backlog: int) -> int:
+        """How many connections the backlog deserves."""
+        limit = self._settings.max_outbound_connections
+        if self._spacing:
+            full = all(slot.full for slot in self._slots if slot.phase in _TAKING)
+            return spaced_goal(live=self.connections, full=full, limit=limit)
+        return connection_goal(
+            backlog=backlog,
+            limit=limit,
+            aggressiveness=self._settings.connection_aggressiveness,
+        )
+
     def _begin(self, *, relieving: Slot | None = None) -> Slot | None:
         """Begin a connection; None when it is not permitted."""
         slot = self._spare()
@@ -381,6 +405,7 @@ class Pool:
             return None
         if relieving is not None:
             self._successors[slot] = relieving
+        self._opened_at = self._clock.seconds()
         slot.open()
         return slot
 
@@ -455,4 +480,4 @@ class Pool:
 
 
 def _name(route: Route | None) -> str:
-    return "no route" if route is None else f"{route.host}:{route.port or 2195}"
+    return "no route" if route is None else f"{route.host}:{port_of(route)}"

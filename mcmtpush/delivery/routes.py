@@ -16,8 +16,19 @@ from attrs import define
 from mcmtpush.config.views import Route
 
 
+HTTP2: Final = "apn2"
+"""The scheme of routes to the HTTP/2 interface."""
+
+_BINARY_PORT: Final = 2195
+HTTPS_PORT: Final = 443
+
 REST_SECONDS: Final = 120.0
 """How long a route that failed is avoided (`host_failure_retry`)."""
+
+
+def port_of(route: Route) -> int:
+    """The port of a route, which is Apple's where none is given."""
+    return route.port or (HTTPS_PORT if route.scheme == HTTP2 else _BINARY_PORT)
 
 
 @define(eq=False)

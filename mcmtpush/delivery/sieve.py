@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mcmtpush.apns.answers import Remedy, meaning_of
 from mcmtpush.apns.reasons import INVALID_TOKEN
 from mcmtpush.config.views import GuardSettings
 from mcmtpush.delivery.guard import Guard
@@ -89,9 +90,10 @@ class Sieve:
 
 
 def _is_invalid(attempt: Attempt) -> bool:
+    """Over HTTP/2 the same status also says that an app is gone: that is no sign."""
     outcome = attempt.outcome
-    return (
-        type(outcome) is Refused
-        and outcome.status == INVALID_TOKEN
-        and attempt.size > 0
-    )
+    if type(outcome) is not Refused or attempt.size <= 0:
+        return False
+    if outcome.native is None:
+        return outcome.status == INVALID_TOKEN
+    return Remedy.BREAKER in meaning_of(outcome.native).remedies

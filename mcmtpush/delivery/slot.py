@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Port
 
 from attrs import field, frozen
@@ -21,12 +21,14 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcmtpush.config.views import DeliverySettings, Route
-from mcmtpush.delivery.binary import BinaryConnection
+from mcmtpush.delivery.connection import Connection
+from mcmtpush.delivery.desk import Credential, Desk, defaults_of
+from mcmtpush.delivery.dialect import Dialects
 from mcmtpush.delivery.pace import careful_start
-from mcmtpush.delivery.proof import Manners
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.ports import Clock, Dice, Now
 from mcmtpush.values import Attempt, Entry
@@ -136,7 +138,22 @@ class Means:
     now: Now
     dice: Dice
     counters: Counters
-    manners: Manners = field(factory=Manners)
+    domain: str = ""
+    credential: Credential | None = None
+    dialects: Dialects = field(init=False)
+
+    @dialects.default
+    def _make_dialects(self) -> Dialects:
+        desk = Desk(
+            self.domain,
+            defaults_of(self.settings),
+            self.credential,
+            self.clock,
+            self.now,
+            self.counters,
+            Logger(),
+        )
+        return Dialects(self.settings, self.clock, self.now, self.counters, desk)
 
 
 class Slot:
@@ -154,7 +171,7 @@ class Slot:
         self._watcher = watcher
         self._means = means
         self._route: Route | None = None
-        self._connection: BinaryConnection | None = None
+        self._connection: Connection | None = None
         self._connecting: Deferred[IProtocol] | None = None
         self._timer: IDelayedCall | None = None
         self._refusals = 0
@@ -180,6 +197,14 @@ class Slot:
         """How many entries it has been given that are not settled."""
         return 0 if self._connection is None else self._connection.unsettled
 
+    @property
+    def full(self) -> bool:
+        """Whether its connection works and takes no more for now."""
+        connection = self._connection
+        if self.phase is not Phase.READY or connection is None:
+            return False
+        return connection.crowded or not connection.room
+
     def attempt(self, entries: Sequence[Entry]) -> None:
         """Send these; only with `room`."""
         connection = self._connection
@@ -194,15 +219,8 @@ class Slot:
         self._advance(Event.OPEN)
         means = self._means
         self._route = self._watcher.choose_route()
-        connection = self._connection = BinaryConnection(
-            self,
-            settings=means.settings,
-            clock=means.clock,
-            now=means.now,
-            counters=means.counters,
-            manners=means.manners,
-            start=self._start,
-        )
+        connection = means.dialects.connection(self, self._route, self._start)
+        self._connection = connection
         self._start_timer(means.settings.connect_timeout_seconds, self._time_out)
         try:
             endpoint = self._endpoint()
@@ -225,7 +243,7 @@ class Slot:
 
     # -- what the connection tells ------------------------------------------------
 
-    def connected(self, connection: BinaryConnection) -> None:
+    def connected(self, connection: Connection) -> None:
         """See `Owner`."""
         if connection is not self._connection:
             return
@@ -236,35 +254,35 @@ class Slot:
         self._means.counters.add("delivery.connections")
         self._watcher.changed(self)
 
-    def settled(self, connection: BinaryConnection, attempts: list[Attempt]) -> None:
+    def settled(self, connection: Connection, attempts: list[Attempt]) -> None:
         """See `Owner`."""
         if connection.accepted or connection.answered:
             self._trust(accepted=bool(connection.accepted))
         self._watcher.settle(attempts)
 
-    def resumed(self, connection: BinaryConnection) -> None:
+    def resumed(self, connection: Connection) -> None:
         """See `Owner`."""
         if connection is self._connection:
             self._watcher.changed(self)
 
-    def idled(self, connection: BinaryConnection) -> None:
+    def idled(self, connection: Connection) -> None:
         """See `Owner`."""
         if connection is self._connection:
             self.stop()
 
-    def matured(self, connection: BinaryConnection) -> None:
+    def matured(self, connection: Connection) -> None:
         """See `Owner`."""
         if connection is self._connection and self.phase is Phase.READY:
             self._watcher.relieve(self)
 
-    def ended(self, connection: BinaryConnection, reason: Failure) -> None:
+    def ended(self, connection: Connection, reason: Failure) -> None:
         """See `Owner`."""
         if connection is not self._connection:
             return
         if connection.answered:
             self._start = careful_start(self._start, connection.accepted)
-        if self.phase is Phase.CONNECTING:
-            self._break(reason.getErrorMessage())
+        if self.phase is Phase.CONNECTING or self._is_trouble(connection):
+            self._break(connection.trouble or reason.getErrorMessage())
         elif self.phase is Phase.DRAINING or connection.accepted:
             self._connection = None
             self.replaces = connection.answered
@@ -288,12 +306,15 @@ class Slot:
             )
         self.phase = phase
 
+    def _is_trouble(self, connection: Connection) -> bool:
+        return bool(connection.trouble) and self.phase is not Phase.DRAINING
+
     def _endpoint(self) -> IStreamClientEndpoint:
         if self._route is None:
             raise ConfigError("no routes are set", "configuration", option="routes")
         return self._means.connect(self._route)
 
-    def _refuse(self, failure: Failure, connection: BinaryConnection) -> None:
+    def _refuse(self, failure: Failure, connection: Connection) -> None:
         """The endpoint could not connect, or was cancelled."""
         if connection is self._connection:
             self._break(failure.getErrorMessage())
@@ -356,9 +377,9 @@ class _OneFactory(Factory):
 
     noisy = False
 
-    def __init__(self, connection: BinaryConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def buildProtocol(self, _addr: IAddress | None) -> BinaryConnection:
+    def buildProtocol(self, _addr: IAddress | None) -> Any:
         """Twisted has a transport for it."""
         return self._connection

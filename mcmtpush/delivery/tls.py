@@ -9,11 +9,11 @@ Knows no notifications and keeps no connections.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -34,15 +34,22 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.config.views import (
+    DeliverySettings,
+    ProxySettings,
+    Route,
+    TlsClientSettings,
+)
 from mcmtpush.delivery.address import EveryAddress, Means, Rest, RotatingEndpoint
 from mcmtpush.delivery.expiry import Expiries
+from mcmtpush.delivery.proxy import ProxyEndpoint
+from mcmtpush.delivery.routes import HTTP2, port_of
 from mcmtpush.errors import ConfigError, RemoteProtocolError
 from mcmtpush.ports import Dice
 
 
-DEFAULT_PORT: Final = 2195
-"""Where Apple's binary interface was."""
+_HTTP2_PROTOCOL: Final = b"h2"
+"""What is agreed on in the handshake (ALPN); RFC 9113, 3.1."""
 
 _log = Logger()
 
@@ -100,14 +107,19 @@ class TlsContexts:
 
     New files that cannot be used leave the old context in use until they change
     again.  With `expiries` a certificate that ends soon is warned about, and a new
-    one that is over counts as one that cannot be used.
+    one that is over counts as one that cannot be used.  `protocols` are offered to
+    the server (ALPN).
     """
 
     def __init__(
-        self, settings: TlsClientSettings, expiries: Expiries | None = None
+        self,
+        settings: TlsClientSettings,
+        expiries: Expiries | None = None,
+        protocols: Sequence[bytes] = (),
     ) -> None:
         self._settings = settings
         self._expiries = expiries
+        self._protocols = list(protocols)
         self._context: SSL.Context | None = None
         self._ends_at: float | None = None
         self._stamps: tuple[object, ...] = ()
@@ -171,6 +183,8 @@ class TlsContexts:
         self._set_versions(context)
         context.set_options(SSL.OP_NO_COMPRESSION)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        if self._protocols:
+            context.set_alpn_protos(self._protocols)
         ciphers = settings.ciphers
         if ciphers and ciphers != "DEFAULT":
             try:
@@ -282,18 +296,36 @@ def _unwrap(protocol: Any) -> IProtocol:
 
 @frozen
 class Connector:
-    """How one queue reaches its routes."""
+    """How one queue reaches its routes; `http2_contexts` are for their scheme.
+
+    Only routes over HTTP/2 go through the `proxy`, if there is one.
+    """
 
     contexts: TlsContexts
+    http2_contexts: TlsContexts
     means: Means
+    proxy: ProxySettings | None = None
 
     def __call__(self, route: Route) -> IStreamClientEndpoint:
         """For one connection; raises `ConfigError` when TLS files cannot be used."""
         host = route.host.strip("[]")
-        turns = RotatingEndpoint(host, route.port or DEFAULT_PORT, self.means)
-        return TlsEndpoint(
-            EveryAddress(turns), self.contexts.creator(host), self.means.reactor
-        )
+        if route.scheme != HTTP2:
+            endpoint = self._reach(host, port_of(route))
+            creator = self.contexts.creator(host)
+        else:
+            endpoint = self._tunnel(host, port_of(route))
+            creator = self.http2_contexts.creator(host)
+        return TlsEndpoint(endpoint, creator, self.means.reactor)
+
+    def _reach(self, host: str, port: int) -> IStreamClientEndpoint:
+        return EveryAddress(RotatingEndpoint(host, port, self.means))
+
+    def _tunnel(self, host: str, port: int) -> IStreamClientEndpoint:
+        proxy = self.proxy
+        if proxy is None:
+            return self._reach(host, port)
+        near = self._reach(proxy.host, proxy.port)
+        return ProxyEndpoint(near, host, port, proxy.authorization)
 
     def fail(self, address: str) -> None:
         """A connection to this IP address was worth nothing: let it rest."""
@@ -317,7 +349,19 @@ def connector(
         settings.connect_timeout_seconds,
         settings.bind_address,
     )
-    return Connector(TlsContexts(settings.tls, expiries), means)
+    return Connector(
+        TlsContexts(settings.tls, expiries),
+        TlsContexts(_http2_tls(settings), expiries, [_HTTP2_PROTOCOL]),
+        means,
+        settings.proxy,
+    )
+
+
+def _http2_tls(settings: DeliverySettings) -> TlsClientSettings:
+    """A client that shows a certificate is not asked for its tokens."""
+    if settings.key is None:
+        return settings.tls
+    return evolve(settings.tls, certificate=None, key=None)
 
 
 # -- files ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from attrs import define, field
 
+from mcmtpush.apns.answers import may_drop
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.disposition.bounce import notice_address
 from mcmtpush.disposition.classify import answer
@@ -24,6 +25,7 @@ from mcmtpush.values import (
     Entry,
     QueueKey,
     Record,
+    Refused,
     Undecided,
 )
 
@@ -151,4 +153,13 @@ def _record(
         text or detail,
         outcome.proof if isinstance(outcome, Accepted) else "",
         getattr(outcome, "native", None),
+        isinstance(outcome, Refused) and _is_spared(outcome, entry),
     )
+
+
+def _is_spared(outcome: Refused, entry: Entry) -> bool:
+    """The injector knows of a registration that is later than what Apple knows."""
+    if outcome.native is None or entry.push is None:
+        return False
+    registered_at = entry.push.headers.get("token-registered-at")
+    return not may_drop(outcome.native, registered_at)

@@ -22,7 +22,8 @@ class TokenEvent:
     """The service said that a token is of no use any more.
 
     Attributes:
-        at: when it said so, or, from the feedback service, since when.
+        at: since when, where the service tells that (a 410, the feedback service);
+            else when it said so.
         token: as injected; from the feedback service, lower-case hexadecimal.
         domain: the routing domain that it was used or polled for.
         reason: a few words, such as the text of the status.
@@ -38,8 +39,14 @@ class TokenEvent:
 
 def event_of(record: Record) -> TokenEvent:
     """What a refusal says about its token."""
+    native = record.native
+    gone_at = native.timestamp if native is not None else None
     return TokenEvent(
-        record.at, record.token, record.message.key.domain, record.detail, "status"
+        record.at if gone_at is None else gone_at / 1000,
+        record.token,
+        record.message.key.domain,
+        record.detail,
+        "status",
     )
 
 

@@ -30,7 +30,8 @@ log = Logger()
 
 
 def _is_gone(record: Record) -> bool:
-    return record.kind == "P" and record.status == INVALID_TOKEN
+    is_invalid = record.kind == "P" and record.status == INVALID_TOKEN
+    return is_invalid and not record.spared
 
 
 @frozen(eq=False)

@@ -1,0 +1,208 @@
+"""What the HTTP/2 connections of one queue share: credential, patience, alerts.
+
+A reason that another connection may cure costs a connection; one that came too
+often in a row, or that no connection cures, is trouble: the lane stands back and
+an operator is told.  Knows no bytes and no connection.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+from typing import Protocol as Port
+
+from attrs import define, field
+
+from mcmtpush.apns.answers import Meaning, Remedy
+from mcmtpush.apns.requests import RequestDefaults
+from mcmtpush.config.views import DeliverySettings
+from mcmtpush.counters import Counters
+from mcmtpush.delivery.advice import advice
+from mcmtpush.delivery.device import Devices
+from mcmtpush.delivery.outcome import ACCEPTED
+from mcmtpush.ports import Clock, Now
+from mcmtpush.values import Accepted, Native, PushPart
+
+
+SILENCE_SECONDS: Final = 600.0
+"""An operator is told of the same reason once in so long."""
+
+RUN: Final = 5
+"""So many of the same answer, without a 200 between them, are a run."""
+
+LEAVING: Final = Remedy.REOPEN | Remedy.PAUSE_LANE | Remedy.REST_CONNECTION
+"""What makes a connection take no more."""
+
+_ALERTS: Final = Remedy.ALERT | Remedy.ALERT_FIRST
+_AFTER_RUNS: Final = {
+    Remedy.REOPEN_AFTER_RUN: Remedy.REOPEN,
+    Remedy.PAUSE_AFTER_RUN: Remedy.PAUSE_LANE,
+}
+_HEADERS: Final = {
+    "BadCollapseId": "apns-collapse-id",
+    "BadExpirationDate": "apns-expiration",
+    "BadMessageId": "apns-id",
+    "BadPriority": "apns-priority",
+    "InvalidPushType": "apns-push-type",
+    "MissingPushType": "apns-push-type",
+}
+"""Which header a reason is about; where the injector wrote it, it is his affair."""
+
+REASONS_LIMIT: Final = 100
+"""Of so many reasons is remembered when they were told: a peer may invent more."""
+
+
+class Teller(Port):
+    """Where alerts go: Twisted's logger."""
+
+    def critical(self, format: str, **kwargs: Any) -> None:  # noqa: A002 - theirs
+        """Tell the operator."""
+
+
+class Credential(Port):
+    """What makes provider tokens."""
+
+    def bearer(self) -> bytes:
+        """The value of `authorization` for a new connection; raises ConfigError."""
+
+    def is_old(self, bearer: bytes) -> bool:
+        """Whether connections with this value should hand over to others."""
+
+    def renew(self, bearer: bytes) -> None:
+        """Apple calls this value expired or wrong: make another, unless too soon."""
+
+    def note_date(self, date: bytes) -> None:
+        """What the peer's clock says."""
+
+
+def defaults_of(settings: DeliverySettings) -> RequestDefaults:
+    """What a domain says for push parts that do not."""
+    return RequestDefaults(
+        topic=settings.topic,
+        push_type=settings.push_type,
+        priority=settings.priority,
+        collapse_id=settings.collapse_id,
+        expiry_seconds=settings.apn_expiry_seconds,
+    )
+
+
+@define(eq=False)
+class Desk:
+    """One for each queue.
+
+    Attributes:
+        domain: for the operator.
+        credential: None where a certificate, or nothing, authenticates.
+    """
+
+    domain: str
+    defaults: RequestDefaults
+    credential: Credential | None
+    clock: Clock
+    now: Now
+    counters: Counters
+    teller: Teller
+    devices: Devices = field(init=False)
+    _strikes: Counter[str] = field(init=False, factory=Counter)
+    _runs: Counter[str] = field(init=False, factory=Counter)
+    _told: dict[str, float] = field(init=False, factory=dict)
+
+    @devices.default
+    def _make_devices(self) -> Devices:
+        return Devices(self.clock)
+
+    # -- tokens -------------------------------------------------------------------
+
+    def bearer(self) -> bytes | None:
+        """For a new connection; raises ConfigError."""
+        return None if self.credential is None else self.credential.bearer()
+
+    def is_old(self, bearer: bytes | None) -> bool:
+        """Whether a connection with this one should hand over to another."""
+        if self.credential is None or bearer is None:
+            return False
+        return self.credential.is_old(bearer)
+
+    # -- answers ------------------------------------------------------------------
+
+    def rest_seconds(self, push: PushPart | None) -> float:
+        """How much longer the device of a push part is to be left alone."""
+        return self.devices.rest_seconds(push.token) if push is not None else 0.0
+
+    def accept(self) -> Accepted:
+        """A 200: whatever was wrong is right again."""
+        if self._strikes or self._runs:
+            self._strikes.clear()
+            self._runs.clear()
+        return ACCEPTED
+
+    def heed(
+        self,
+        native: Native,
+        meaning: Meaning,
+        push: PushPart | None,
+        bearer: bytes | None,
+        headers: Mapping[bytes, bytes],
+    ) -> Remedy:
+        """See to everything but the connection; what it calls for there."""
+        remedies = meaning.remedies
+        if Remedy.DELAY_DEVICE in remedies and push is not None and push.token:
+            self.devices.add(push.token, meaning.wait_seconds)
+        if self.credential is not None and bearer is not None:
+            if b"date" in headers:
+                self.credential.note_date(headers[b"date"])
+            if Remedy.RENEW_TOKEN in remedies:
+                self.credential.renew(bearer)
+        ours = Remedy.ALERT_IF_OURS in remedies and not _is_theirs(native, push)
+        if remedies & _ALERTS or ours:
+            self.alert(native)
+        return self._add_runs(native, remedies) & LEAVING
+
+    def _add_runs(self, native: Native, remedies: Remedy) -> Remedy:
+        for after, then in _AFTER_RUNS.items():
+            if after in remedies:
+                self._runs[native.reason] += 1
+                if self._runs[native.reason] >= RUN:
+                    remedies |= then
+        return remedies
+
+    def trouble(self, native: Native, meaning: Meaning, remedies: Remedy) -> str:
+        """Why the lane is to stand back; empty when another connection will do.
+
+        Asked once of each connection that is left.
+        """
+        reason = native.reason
+        if Remedy.PAUSE_LANE not in remedies:
+            if Remedy.PAUSE_LANE not in meaning.afterwards:
+                return ""
+            self._strikes[reason] += 1
+            if self._strikes[reason] <= (meaning.patience or 0):
+                return ""
+        self.alert(native)
+        return f"{_told(native)}: {advice(reason)}"
+
+    def alert(self, native: Native) -> None:
+        """Tell the operator, now and then."""
+        reason, now = native.reason, self.clock.seconds()
+        if now - self._told.get(reason, -SILENCE_SECONDS) < SILENCE_SECONDS:
+            return
+        if len(self._told) >= REASONS_LIMIT:
+            self._told.clear()
+        self._told[reason] = now
+        self.counters.add("delivery.alerts")
+        self.teller.critical(
+            "{domain}: Apple answers {answer}; {advice}",
+            domain=self.domain,
+            answer=_told(native),
+            advice=advice(reason),
+        )
+
+
+def _is_theirs(native: Native, push: PushPart | None) -> bool:
+    header = _HEADERS.get(native.reason)
+    return header is not None and push is not None and header in push.headers
+
+
+def _told(native: Native) -> str:
+    return f"{native.status} {native.reason}" if native.status else native.reason

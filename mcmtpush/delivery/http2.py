@@ -1,0 +1,363 @@
+"""One connection that speaks Apple's HTTP/2 interface: bytes, timers, its end.
+
+What is said is `traffic`'s business.  Knows nothing of routes, of other connections
+and of when to connect again.
+
+A connection with a provider token uses one token for all its life: when that gets
+old another connection takes over, since Apple counts the tokens of a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from mcmtpush.delivery.connection import Owner
+from mcmtpush.delivery.desk import Desk
+from mcmtpush.delivery.pulse import Pulse
+from mcmtpush.delivery.traffic import Traffic
+from mcmtpush.errors import ConfigError, LocalProtocolError
+from mcmtpush.values import Attempt, Entry
+
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from mcmtpush.config.views import DeliverySettings
+
+
+TICK_SECONDS: Final = 1.0
+"""How often deadlines are looked at."""
+
+CLOSE_SECONDS: Final = 2.0
+"""How long the peer may take to close with us."""
+
+MARGIN_SECONDS: Final = 1.0
+"""What finishing may take beyond the deadline of the last request."""
+
+_PROTOCOL: Final = b"h2"
+
+_log = Logger()
+
+
+class _State(Enum):
+    OPENING = "waits for the handshake and the peer's settings"
+    OPEN = "takes notifications"
+    FINISHING = "waits for its answers"
+    CLOSING = "waits for the peer"
+    LOST = "gone"
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class Http2Connection(Protocol):
+    """One connection, from `connectionMade` to `connectionLost`.
+
+    Implements `connection.Connection`; `matured` means that its token is old, or
+    that the peer is going away.  `authority` is the host as requests name it.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        authority: bytes,
+        settings: DeliverySettings,
+        desk: Desk,
+    ) -> None:
+        self._owner = owner
+        self._authority = authority
+        self._settings = settings
+        self._desk = desk
+        self._clock = desk.clock
+        self._traffic: Traffic | None = None
+        self._pulse = Pulse(0.0)
+        self._state = _State.OPENING
+        self._timer: IDelayedCall | None = None
+        self._deadline = inf  # of the present state
+        self._active_at = 0.0
+        self._paused = False
+        self._trouble = ""
+        self.remote_ip = ""
+
+    # -- what the owner asks ------------------------------------------------------
+
+    @property
+    def accepted(self) -> int:
+        """How many notifications were answered 200."""
+        return self._traffic.accepted if self._traffic else 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came that is about a message."""
+        return self._traffic is not None and self._traffic.answered
+
+    @property
+    def trouble(self) -> str:
+        """Why no other connection would fare better for now."""
+        return self._trouble or (self._traffic.trouble if self._traffic else "")
+
+    @property
+    def unsettled(self) -> int:
+        """How many it was given that are not settled."""
+        return self._traffic.unsettled if self._traffic else 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it sent as many as one connection may."""
+        return self._traffic is not None and self._traffic.spent
+
+    @property
+    def room(self) -> int:
+        """How many entries `attempt` may be given now."""
+        if self._state is not _State.OPEN or self._traffic is None or self._paused:
+            return 0
+        return self._traffic.room
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the peer's window holds back what it has streams for."""
+        return self._traffic is not None and self._traffic.crowded
+
+    def attempt(self, entries: Sequence[Entry]) -> None:
+        """Check these and send them, in order; at most `room`, all resident."""
+        if self._traffic is None:
+            raise LocalProtocolError("entries came before the handshake was over")
+        settled = self._traffic.attempt(entries)
+        self._send()
+        self._tell(settled)
+
+    def finish(self) -> None:
+        """Take no more, wait for the answers that are due (bounded), then close."""
+        if self._state is _State.OPENING:
+            self.abort()
+        elif self._state is _State.OPEN and self._traffic is not None:
+            self._state = _State.FINISHING
+            self._deadline = (
+                self._clock.seconds()
+                + self._settings.request_timeout_seconds
+                + MARGIN_SECONDS
+            )
+            self._tell(self._traffic.give_back())
+            self._close_when_done()
+
+    def abort(self) -> None:
+        """Drop the connection; what is unsettled will be undecided."""
+        if self._state is _State.LOST:
+            return
+        self._state = _State.CLOSING
+        self._deadline = inf
+        self._stop_timer()
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    # -- what Twisted tells -------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """TCP is connected; a TLS handshake may be still to come."""
+        if self._state is not _State.OPENING:
+            self.abort()
+            return
+        transport: Any = self.transport
+        self.remote_ip = getattr(transport.getPeer(), "host", "")
+        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
+            if hasattr(transport, option):
+                getattr(transport, option)(1)
+        transport.registerProducer(self, True)
+        if not isinstance(transport, TLSMemoryBIOProtocol):
+            self.handshakeCompleted()
+
+    def handshakeCompleted(self) -> None:
+        """The peer may be written to: say what HTTP/2 begins with."""
+        if self._state is not _State.OPENING:
+            return
+        if getattr(self.transport, "negotiatedProtocol", _PROTOCOL) != _PROTOCOL:
+            self._fail("it did not agree to speak HTTP/2 (ALPN)")
+            return
+        try:
+            bearer = self._desk.bearer()
+        except ConfigError as error:
+            self._fail(error.message)
+            return
+        self._traffic = Traffic(
+            self._authority, self._settings, self._desk, bearer, self.remote_ip
+        )
+        self._flush()
+        self._active_at = self._clock.seconds()
+        self._pulse.hear(self._active_at)
+        self._timer = self._clock.callLater(TICK_SECONDS, self._tick)
+
+    def pauseProducing(self) -> None:
+        """The transport has more than it can send."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport has handed everything to the operating system."""
+        self._paused = False
+        if self._state is _State.OPEN:
+            self._go_on()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; `connectionLost` follows."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Answers, and what HTTP/2 has to say."""
+        traffic = self._traffic
+        if traffic is None or self._state in (_State.CLOSING, _State.LOST):
+            return
+        self._pulse.hear(self._clock.seconds())
+        settled = traffic.feed(data)
+        self._flush()
+        self._tell(settled)
+        if traffic.broken is not None:
+            self._mistrust(traffic.broken)
+        elif self._state is _State.OPENING:
+            self._open_up(traffic)
+        else:
+            self._go_on()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end, expected or not."""
+        self._state = _State.LOST
+        self._stop_timer()
+        if self._traffic is not None:
+            self._tell(self._traffic.give_back())
+            undecided = self._traffic.end()
+            if undecided:
+                _log.info(
+                    "{peer} closed without an answer, {count} undecided: {reason}",
+                    peer=self.remote_ip,
+                    count=len(undecided),
+                    reason=reason.getErrorMessage(),
+                )
+            self._tell(undecided)
+        self._owner.ended(self, reason)
+
+    # -- inside -------------------------------------------------------------------
+
+    def _tell(self, settled: list[Attempt]) -> None:
+        if settled:
+            self._owner.settled(self, settled)
+
+    def _flush(self) -> None:
+        data = self._traffic.output() if self._traffic is not None else b""
+        if data:
+            self.transport.write(data)  # type: ignore[union-attr]
+
+    def _open_up(self, traffic: Traffic) -> None:
+        """The first settings are here, or the peer goes away at once."""
+        if traffic.leaving:
+            self._fail(traffic.trouble or f"it goes away: {traffic.farewell}")
+        elif traffic.ready:
+            self._state = _State.OPEN
+            self._owner.connected(self)
+
+    def _send(self) -> None:
+        if self._traffic is None or self._paused:
+            return
+        now = self._clock.seconds()
+        if self._traffic.send(now):
+            self._active_at = now
+            self._flush()
+
+    def _go_on(self) -> None:
+        """Something was heard, or there is room: what can be done now?"""
+        traffic = self._traffic
+        if self._state is _State.OPEN and traffic is not None:
+            if traffic.leaving:
+                self._hand_over(traffic)
+            else:
+                self._send()
+                if self.room:
+                    self._owner.resumed(self)
+        self._close_when_done()
+
+    def _hand_over(self, traffic: Traffic) -> None:
+        """Told every second until somebody else has taken over."""
+        self._tell(traffic.give_back())
+        if traffic.trouble:
+            self.finish()
+        else:
+            self._owner.matured(self)
+
+    def _mistrust(self, error: Exception) -> None:
+        """Drop a peer that breaks the rules; the messages are kept."""
+        _log.warn("{peer}: {error}; disconnecting", peer=self.remote_ip, error=error)
+        self._desk.counters.add("delivery.protocol_errors")
+        self.abort()
+
+    def _fail(self, why: str) -> None:
+        self._trouble = why
+        self.abort()
+
+    def _close_when_done(self) -> None:
+        if self._state is _State.FINISHING and not self.unsettled:
+            self._close()
+
+    def _close(self) -> None:
+        self._state = _State.CLOSING
+        self._deadline = self._clock.seconds() + CLOSE_SECONDS
+        transport: Any = self.transport
+        if self._traffic is not None:
+            self._traffic.close()
+            self._flush()
+        transport.unregisterProducer()
+        transport.loseConnection()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- time ---------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Once a second, from the handshake to the end."""
+        self._timer = self._clock.callLater(TICK_SECONDS, self._tick)
+        now, traffic = self._clock.seconds(), self._traffic
+        if now >= self._deadline or self._pulse.is_dead(now):
+            self._give_up(now)
+        elif self._state is not _State.CLOSING and traffic is not None:
+            late = traffic.late(now)
+            if late or self._pulse.is_silent(now):
+                self._ask(traffic, now)
+            self._tell(late)
+            if late:
+                self._go_on()
+            if self._state is _State.OPEN:
+                self._rest(traffic, now)
+
+    def _give_up(self, now: float) -> None:
+        if now < self._deadline:
+            _log.warn("{peer} does not answer a ping", peer=self.remote_ip)
+            self._desk.counters.add("delivery.dead_connections")
+        self.abort()
+
+    def _ask(self, traffic: Traffic, now: float) -> None:
+        if self._pulse.ask(now):
+            traffic.ping()
+        self._flush()
+
+    def _rest(self, traffic: Traffic, now: float) -> None:
+        """Hand over, or say that there is nothing to do."""
+        idle_seconds = self._settings.http2_idle_seconds
+        if traffic.leaving:
+            self._hand_over(traffic)
+        elif traffic.old:
+            self._owner.matured(self)
+        elif traffic.unsettled:
+            self._active_at = now
+        elif idle_seconds and now >= self._active_at + idle_seconds:
+            self._active_at = now
+            self._owner.idled(self)

@@ -1,0 +1,273 @@
+"""The requests and answers of one HTTP/2 connection, without I/O.
+
+Turns entries into requests, opens as many streams as the peer allows, and settles
+each by its answer.  What Apple's words mean is said in `apns.answers`, what all
+connections of a queue share is their desk.
+
+Every message settles exactly once:
+
+    200                                   accepted, proven
+    an answer about the message           refused
+    an answer about anything else         discarded: it was provably not processed
+    REFUSED_STREAM, above a GOAWAY's last discarded
+    no answer in time, another reset,
+    the end of the connection             undecided, charged as an attempt
+    never sent                            discarded
+
+Once an answer or a GOAWAY says that this connection is of no more use, nothing is
+sent on it: it is `leaving`, and what is under way is awaited.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from mcmtpush.apns.answers import (
+    Meaning,
+    Remedy,
+    meaning_of,
+    read_answer,
+    read_goaway,
+)
+from mcmtpush.apns.requests import Request, build_request
+from mcmtpush.apns.streams import Answered, Streams, WasReset, WentAway
+from mcmtpush.config.views import DeliverySettings
+from mcmtpush.delivery.desk import Desk
+from mcmtpush.delivery.ledger import Ledger
+from mcmtpush.delivery.outcome import (
+    DISCARDED,
+    OK,
+    outcome_of,
+    unanswered,
+    was_reset,
+)
+from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
+from mcmtpush.values import Attempt, Entry, Native, Postponed, Refused
+
+
+class Traffic:
+    """From the handshake to the end.
+
+    `bearer` is the value of `authorization`, None without a provider token.  Whoever
+    owns it writes `output()` after every call.
+
+    Attributes:
+        accepted: how many notifications were answered 200.
+        answered: an answer came that is about a message.
+        leaving: nothing more is sent.
+        farewell: why the peer goes away; empty while it does not.
+        trouble: what no other connection would fare better with.
+        broken: what the peer did wrong.
+    """
+
+    def __init__(
+        self,
+        authority: bytes,
+        settings: DeliverySettings,
+        desk: Desk,
+        bearer: bytes | None,
+        remote_ip: str,
+    ) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._bearer = bearer
+        self._remote_ip = remote_ip
+        self._streams = Streams(
+            authority,
+            stream_limit=settings.unsettled_limit,
+            careful=bearer is not None,
+        )
+        self._ledger = Ledger(settings.request_timeout_seconds)
+        self._waiting: deque[tuple[Attempt, Request]] = deque()
+        self._sent = 0
+        self.accepted = 0
+        self.answered = False
+        self.leaving = False
+        self.farewell = ""
+        self.trouble = ""
+        self.broken: RemoteProtocolError | None = None
+        self._streams.begin()
+
+    # -- how it stands ------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether the peer's settings are here."""
+        return self._streams.ready
+
+    @property
+    def unsettled(self) -> int:
+        """How many it was given that are not settled."""
+        return len(self._ledger) + len(self._waiting)
+
+    @property
+    def spent(self) -> bool:
+        """Whether it sent as many as one connection may."""
+        limit = self._settings.max_deliveries_per_connection
+        return 0 < limit <= self._sent
+
+    @property
+    def old(self) -> bool:
+        """Whether another connection should take over: this one's token is old."""
+        return self._desk.is_old(self._bearer)
+
+    @property
+    def room(self) -> int:
+        """How many entries `attempt` may be given now."""
+        if self._waiting or self.leaving:
+            return 0
+        limit = self._settings.max_deliveries_per_connection
+        room = self._streams.room
+        return max(0, min(room, limit - self._sent)) if limit else room
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the peer's window holds back what it has streams for."""
+        return bool(self._waiting and self._streams.room)
+
+    def output(self) -> bytes:
+        """What is to be written now."""
+        return self._streams.output()
+
+    # -- out ----------------------------------------------------------------------
+
+    def attempt(self, entries: Sequence[Entry]) -> list[Attempt]:
+        """Check these and put them in line; those that will not be sent."""
+        desk, now = self._desk, self._desk.now()
+        settled: list[Attempt] = []
+        for entry in entries:
+            push, message = entry.push, entry.message
+            if message is None:
+                raise LocalProtocolError(f"row {entry.row} came without its message")
+            request = build_request(
+                push, message_id=message.id, now=now, defaults=desk.defaults
+            )
+            if isinstance(request, Refused):
+                settled.append(Attempt(entry, request))
+                desk.counters.add("delivery.unsent")
+            elif seconds := desk.rest_seconds(push):
+                settled.append(Attempt(entry, Postponed(seconds)))
+            else:
+                self._waiting.append((self._attempt_of(entry, request), request))
+        return settled
+
+    def send(self, now: float) -> int:
+        """Open streams for those in line, as far as the peer allows; how many."""
+        streams, waiting, count = self._streams, self._waiting, 0
+        while waiting and streams.takes(len(waiting[0][1].body)):
+            attempt, request = waiting.popleft()
+            stream = streams.open(request, attempt, self._bearer)
+            self._ledger.add(stream, attempt, now)
+            count += 1
+        if count:
+            self._sent += count
+            self._desk.counters.add("delivery.written", count)
+        return count
+
+    def ping(self) -> None:
+        """Ask whether the peer is there."""
+        self._streams.ping()
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self._streams.close()
+
+    def _attempt_of(self, entry: Entry, request: Request) -> Attempt:
+        size = len(request.body)
+        return Attempt(entry, DISCARDED, request.apns_id, size, self._remote_ip)
+
+    # -- in -----------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> list[Attempt]:
+        """What these bytes settle; `broken` is set when the peer broke the rules."""
+        settled: list[Attempt] = []
+        try:
+            for event in self._streams.feed(data):
+                handle = _HANDLERS.get(type(event))
+                if handle is not None:
+                    handle(self, event, settled)
+            self.broken = self._streams.broken
+        except RemoteProtocolError as error:
+            self.broken = error
+        return settled
+
+    def _answer(self, event: Answered, settled: list[Attempt]) -> None:
+        attempt = cast(Attempt, event.tag)
+        self._ledger.remove(event.stream_id)
+        settled.append(attempt)
+        if event.status == OK:
+            self.accepted += 1
+            attempt.outcome = self._desk.accept()
+            return
+        native = read_answer(event.status, event.body)
+        meaning = meaning_of(native)
+        attempt.outcome = outcome_of(native, meaning, attempt.entry.attempts)
+        push = attempt.entry.push
+        calls = self._desk.heed(native, meaning, push, self._bearer, event.headers)
+        if calls:
+            self._leave(native, meaning, calls)
+        else:
+            self.answered = True
+
+    def _reset(self, event: WasReset, settled: list[Attempt]) -> None:
+        attempt = cast(Attempt, event.tag)
+        self._ledger.remove(event.stream_id)
+        attempt.outcome = was_reset(event.code)
+        self._desk.counters.add("delivery.resets")
+        settled.append(attempt)
+
+    def _away(self, event: WentAway, settled: list[Attempt]) -> None:
+        """It takes no more: what it will not look at goes elsewhere."""
+        for tag in event.unprocessed:
+            attempt = cast(Attempt, tag)
+            attempt.outcome = DISCARDED
+            settled.append(attempt)
+        self._ledger.remove_all(event.unprocessed)
+        native = read_goaway(event.code, event.debug)
+        meaning = meaning_of(native)
+        self._desk.counters.add("delivery.goaways")
+        self.farewell = native.reason
+        self._leave(native, meaning, meaning.remedies)
+
+    def _leave(self, native: Native, meaning: Meaning, remedies: Remedy) -> None:
+        """Send no more here; the first reason for it counts."""
+        if not self.leaving:
+            self.leaving = True
+            self.trouble = self._desk.trouble(native, meaning, remedies)
+
+    # -- ends ---------------------------------------------------------------------
+
+    def late(self, now: float) -> list[Attempt]:
+        """Those that waited for their answer too long; their streams are cancelled."""
+        late = self._ledger.late(now)
+        for stream_id, attempt in late:
+            self._streams.cancel(stream_id)
+            attempt.outcome = unanswered(self._settings.request_timeout_seconds)
+        if late:
+            self._desk.counters.add("delivery.timeouts", len(late))
+            self._desk.counters.add("delivery.undecided", len(late))
+        return [attempt for _, attempt in late]
+
+    def give_back(self) -> list[Attempt]:
+        """Those in line, which are as good as never taken."""
+        attempts = [attempt for attempt, _ in self._waiting]
+        self._waiting.clear()
+        return attempts
+
+    def end(self) -> list[Attempt]:
+        """The connection is gone: those of which nobody will ever know."""
+        undecided = self._ledger.clear()
+        for attempt in undecided:
+            attempt.outcome = unanswered()
+        if undecided:
+            self._desk.counters.add("delivery.undecided", len(undecided))
+        return undecided
+
+
+_HANDLERS: Final[Mapping[type, Callable[[Traffic, Any, list[Attempt]], None]]] = {
+    Answered: Traffic._answer,  # noqa: SLF001 - a table of this very class
+    WasReset: Traffic._reset,  # noqa: SLF001
+    WentAway: Traffic._away,  # noqa: SLF001
+}
