@@ -99,6 +99,16 @@ class ViewTests(TestCase):
             KeySettings("/g.p8", "GGGGG12345", "TEAM567890"),
         )
 
+    def test_idle_connections(self) -> None:
+        """Kept for an hour, as Apple wants it, unless somebody says how long."""
+        for text, expected in (
+            ("", (5, 3600)),
+            ("idle_timeout = 40", (40, 40)),
+        ):
+            found = delivery(text)
+            told = found.idle_timeout_seconds, found.http2_idle_seconds
+            self.assertEqual(told, expected)
+
     def test_wait_for_an_answer(self) -> None:
         """30 seconds unless somebody anywhere set the response window."""
         for text, expected in (

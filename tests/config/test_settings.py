@@ -129,6 +129,7 @@ class QueueTests(TestCase):
                 tls_ifavailable_fallback=False,
                 ehlo_hostname="me.e.com",
                 request_timeout_seconds=2.5,
+                http2_idle_seconds=30,
             ),
         )
 
