@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from twisted.internet.interfaces import IAddress, IHandshakeListener, INegotiated
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    INegotiated,
+    IPushProducer,
+)
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,7 +24,7 @@ from mcmtpush.simulator.journal import Journal
 from mcmtpush.simulator.occasion import Occasions
 from mcmtpush.simulator.provider.channel import Channels
 from mcmtpush.simulator.provider.identity import Authority, Identity, read_identity
-from mcmtpush.simulator.provider.session import Server, Session
+from mcmtpush.simulator.provider.session import Outlet, Server, Session
 from mcmtpush.simulator.provider.trust import Keyring
 from mcmtpush.simulator.provider.verdict import acts_behind
 from mcmtpush.simulator.script import Script
@@ -30,7 +35,68 @@ _log = Logger()
 
 ALPN: Final = b"h2"
 PATIENCE_SECONDS: Final = 5.0
-"""How long a peer may take for its handshake."""
+"""How long a peer may take for its handshake, or to close its side."""
+
+
+@implementer(IPushProducer)
+class _Outlet:
+    """A transport as a session sees it.
+
+    Reads nothing while the client does not read its answers, or while the session
+    wants nothing; aborts when the client does not close its side.
+    """
+
+    def __init__(self, transport: Any, clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._full = self._unwanted = self._ending = False
+        self._timer: Any = None
+        transport.registerProducer(self, True)
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def close(self) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        self._timer = self._clock.callLater(PATIENCE_SECONDS, self.abort)
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
+
+    def abort(self) -> None:
+        self._ending = True
+        self._transport.abortConnection()
+
+    def forget(self) -> None:
+        """The connection is gone."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def pause(self) -> None:
+        self._unwanted = True
+        self._transport.pauseProducing()
+
+    def resume(self) -> None:
+        self._unwanted = False
+        self._read_if_wanted()
+
+    def pauseProducing(self) -> None:
+        """The client does not read."""
+        self._full = True
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It reads again."""
+        self._full = False
+        self._read_if_wanted()
+
+    def stopProducing(self) -> None:
+        """The connection is gone, as will be told."""
+
+    def _read_if_wanted(self) -> None:
+        if not (self._full or self._unwanted or self._ending):
+            self._transport.resumeProducing()
 
 
 @implementer(IHandshakeListener)
@@ -42,7 +108,9 @@ class ApnsHttp2Protocol(Protocol):
     def __init__(self, server: ApnsHttp2Factory) -> None:
         self._server = server
         self._session: Session | None = None
+        self._outlet: _Outlet | None = None
         self._timer: Any = None
+        self._warned = False
 
     def connectionMade(self) -> None:
         """Begin, after the handshake where there is TLS."""
@@ -65,19 +133,29 @@ class ApnsHttp2Protocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes for the session."""
-        if self._session is not None:
-            self._session.feed(data)
+        if self._session is None:
+            return
+        self._session.feed(data)
+        if self._session.trust.der and not self._warned:
+            self._warned = True
+            _log.warn(
+                "connection {number}: a provider token has its signature in DER; JWS "
+                "wants the 64 bytes of r and s",
+                number=self._session.number,
+            )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """What was not told of is told now."""
         _log.debug("HTTP/2 connection: {why}", why=reason.getErrorMessage())
         self._stop_waiting()
         self._server.connected.discard(self)
-        if self._session is not None:
+        if self._session is not None and self._outlet is not None:
+            self._outlet.forget()
             self._session.close()
 
     def _open(self, identity: Identity | None) -> None:
-        self._session = self._server.connect(identity, self.transport)
+        self._outlet = _Outlet(self.transport, self._server.state.clock)
+        self._session = self._server.connect(identity, self._outlet)
         self._session.open()
 
     def _stop_waiting(self) -> None:
@@ -134,9 +212,9 @@ class ApnsHttp2Factory(ServerFactory):
         protocol.factory = self
         return protocol
 
-    def connect(self, identity: Identity | None, transport: Any) -> Session:
+    def connect(self, identity: Identity | None, outlet: Outlet) -> Session:
         """Connections are numbered in the order of their handshakes."""
-        return Session(self.state, self.state.occasions.connect(), identity, transport)
+        return Session(self.state, self.state.occasions.connect(), identity, outlet)
 
     def identify(self, handle: Any) -> Identity | None:
         """What a TLS connection's client certificate says, if there is one."""

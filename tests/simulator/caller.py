@@ -54,6 +54,12 @@ class Heard:
         return str(orjson.loads(self.body)["reason"]) if self.body else ""
 
 
+class Careless(H2Connection):
+    """Opens as many streams as it is told to, whatever the limit."""
+
+    open_outbound_streams = 0  # type: ignore[assignment]
+
+
 class Caller:
     """One connection.  `protocol` is the server's side, made by its factory."""
 
@@ -61,11 +67,12 @@ class Caller:
         self.protocol = protocol
         self.closed = self.aborted = False
         self.paused = False
+        self.producer: Any = None
         self.heard: dict[int, Heard] = {}
         self.goodbyes: list[tuple[int, int, bytes]] = []
         self.limits: list[int] = []
         self.writes: list[bytes] = []
-        self._h2 = H2Connection(H2Configuration(header_encoding="utf-8"))
+        self._h2 = Careless(H2Configuration(header_encoding="utf-8"))
         self._h2._frame_dispatch_table[GoAwayFrame] = self._hear_goodbye
         self._h2.initiate_connection()
         protocol.makeConnection(self)
@@ -83,6 +90,12 @@ class Caller:
 
     def abortConnection(self) -> None:
         self.aborted = True
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
 
     def pauseProducing(self) -> None:
         self.paused = True
@@ -155,10 +168,6 @@ class Caller:
             heard.headers = dict(event.headers)
         elif isinstance(event, DataReceived):
             heard.pieces.append(event.data)
-            if event.flow_controlled_length and not event.stream_ended:
-                self._h2.acknowledge_received_data(
-                    event.flow_controlled_length, event.stream_id
-                )
         elif isinstance(event, StreamEnded):
             heard.ended = True
         elif isinstance(event, StreamReset):

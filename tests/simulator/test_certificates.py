@@ -18,10 +18,15 @@ from OpenSSL import SSL
 from mcmtpush.errors import ConfigError
 from mcmtpush.simulator.certificates import (
     CLIENT_NAME,
+    KEY_ID,
+    TEAM_ID,
+    TOPIC,
     CertificatePaths,
     make_development_certificates,
+    make_development_key,
     server_context,
 )
+from mcmtpush.simulator.provider.trust import read_key
 from tests.support.case import TestCase
 
 
@@ -62,6 +67,26 @@ def shake_hands(context: Any, client: ssl.SSLContext, name: str) -> str:
             with contextlib.suppress(SSL.WantReadError):
                 incoming.write(server.bio_read(65536))
     return str(side.version())
+
+
+class KeyTests(TestCase):
+    def test_made_once(self) -> None:
+        """Its name tells its id; what is there is left alone, what is broken is not."""
+        folder = Path(self.mktemp()).absolute()
+        path = Path(make_development_key(str(folder)))
+        self.assertEqual(path, folder / f"AuthKey_{KEY_ID}.p8")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        content = path.read_bytes()
+        read_key(content, KEY_ID, TEAM_ID, None)
+        make_development_key(str(folder))
+        self.assertEqual(path.read_bytes(), content)
+        path.write_bytes(content[:50])
+        make_development_key(str(folder))
+        read_key(path.read_bytes(), KEY_ID, TEAM_ID, None)
+
+    def test_ids(self) -> None:
+        """They have the length of Apple's."""
+        self.assertEqual((len(KEY_ID), len(TEAM_ID)), (10, 10))
 
 
 class MakeTests(TestCase):
@@ -115,6 +140,8 @@ class MakeTests(TestCase):
         )
         (common,) = client.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         self.assertEqual(common.value, CLIENT_NAME)
+        (user,) = client.subject.get_attributes_for_oid(NameOID.USER_ID)
+        self.assertEqual(user.value, TOPIC)
         self.assertTrue(client.extensions.get_extension_for_oid(DEVELOPMENT))
         for leaf in (server, client):
             leaf.verify_directly_issued_by(load(paths.ca))

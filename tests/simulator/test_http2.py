@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport, IOPump, connect
 
@@ -20,7 +21,7 @@ from mcmtpush.simulator.http2 import ALPN, PATIENCE_SECONDS, ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
 from mcmtpush.simulator.provider.identity import Authority, Identity
 from mcmtpush.simulator.provider.trust import Keyring
-from mcmtpush.simulator.script import Script
+from mcmtpush.simulator.script import Action, Rule, Script
 from tests.simulator.caller import KEY, NOW, TOPIC, Caller, a_jwt
 from tests.support.case import TestCase
 
@@ -69,6 +70,50 @@ class PlainTests(TestCase):
         callers[0].hang_up()
         factory.disconnect()
         self.assertEqual([caller.aborted for caller in callers], [False, True])
+
+    def test_a_client_that_does_not_read(self) -> None:
+        """Nothing is read from it either, whatever else it is paused for."""
+        script = Script(rules=(Rule(action=Action.STALL, after=1, seconds=5),))
+        identity = Identity((TOPIC,))
+        factory = make_factory(
+            self.clock, self.journal, identity=identity, script=script
+        )
+        caller = Caller(factory.buildProtocol(None))
+        caller.producer.pauseProducing()
+        self.assertTrue(caller.paused)
+        caller.producer.resumeProducing()
+        self.assertFalse(caller.paused)
+        caller.push()
+        caller.producer.pauseProducing()
+        caller.producer.resumeProducing()
+        self.assertTrue(caller.paused)
+        self.clock.advance(5)
+        self.assertFalse(caller.paused)
+
+    def test_a_client_that_does_not_close(self) -> None:
+        """It is cut off; one that does is not."""
+        script = Script(rules=(Rule(action=Action.CLOSE, after=0),))
+        factory = make_factory(self.clock, self.journal, script=script)
+        callers = [Caller(factory.buildProtocol(None)) for _ in range(2)]
+        callers[0].hang_up()
+        self.clock.advance(PATIENCE_SECONDS)
+        self.assertEqual([caller.closed for caller in callers], [True, True])
+        self.assertEqual([caller.aborted for caller in callers], [False, True])
+
+    def test_der_is_told_of_once(self) -> None:
+        """A signature in the wrong form is let pass with a warning."""
+        factory = make_factory(self.clock, self.journal, keyring=Keyring([KEY]))
+        caller = Caller(factory.buildProtocol(None))
+        with capturedLogs() as events:
+            for _ in range(2):
+                bearer = f"bearer {a_jwt(der=True)}"
+                self.assertEqual(caller.push(authorization=bearer).status, 200)
+        said = [formatEvent(event) for event in events]
+        self.assertEqual(len(said), 1)
+        self.assertIn(
+            "connection 1: a provider token has its signature in DER", said[0]
+        )
+        self.assertTrue(all(line.der_signature for line in self.journal.lines))
 
 
 class Ears(Protocol):

@@ -18,8 +18,16 @@ from mcmtpush.simulator.certificates import (
     make_development_certificates,
     server_context,
 )
+from mcmtpush.simulator.http2 import ApnsHttp2Factory
 from mcmtpush.simulator.script import Action, Rule, Script
-from mcmtpush.simulator.tap import Address, Listener, Options, read_address
+from mcmtpush.simulator.tap import (
+    Address,
+    KeyFile,
+    Listener,
+    Options,
+    read_address,
+    read_key_file,
+)
 from tests.support.case import TestCase
 
 
@@ -65,6 +73,23 @@ class AddressTests(TestCase):
         self.assertIn("wants brackets", str(caught.exception))
 
 
+class KeyFileTests(TestCase):
+    def test_forms(self) -> None:
+        """A file, the ids of key and team, and maybe an environment."""
+        for text, expected in (
+            ("k.p8:A:B", KeyFile("k.p8", "A", "B")),
+            ("/a:b/k.p8:A:B", KeyFile("/a:b/k.p8", "A", "B")),
+            ("k.p8:A:B:production", KeyFile("k.p8", "A", "B", "production")),
+        ):
+            self.assertEqual(read_key_file(text), expected)
+
+    def test_what_is_none(self) -> None:
+        """Whatever else there is, is refused."""
+        for text in ("", "k.p8", "k.p8:A", ":A:B", "k.p8::B", "A:B:development"):
+            with self.assertRaises(ValueError):
+                read_key_file(text)
+
+
 class OptionsTests(TestCase):
     def test_defaults(self) -> None:
         """Without arguments it listens where Apple's clients look on this machine."""
@@ -88,6 +113,8 @@ class OptionsTests(TestCase):
             (["--feedback", "1"], "--feedback: '1' is no address"),
             (["--seed", "x"], "--seed: 'x' is not a whole number"),
             (["--key", "k.pem"], "--key needs --certificate"),
+            (["--http2", "x"], "--http2: 'x' is no address"),
+            (["--key-file", "k"], "'k' is no key, give FILE:KEYID:TEAMID"),
             (["-c", "a", "-C", "b"], "not both"),
             (["--frob"], "option --frob not recognized"),
             (["extra"], "Wrong number of arguments"),
@@ -160,6 +187,45 @@ class MakeServiceTests(TestCase):
         service = self.make("-c", paths.server, "-k", paths.server_key)
         self.assertEqual(list(self.listeners(service)), [Address("127.0.0.1", 2195)])
 
+    def test_http2(self) -> None:
+        """The other half listens where it is told to, with a key of its own."""
+        folder = self.mktemp()
+        with capturedLogs() as events:
+            service = self.make("--http2", ":1", "--certificates", folder)
+        factory = self.listeners(service)[Address("", 1)]
+        assert isinstance(factory, ApnsHttp2Factory)
+        self.assertEqual(list(factory.state.keyring._keys), ["DEVKEY0001"])
+        self.assertIsNotNone(factory._authority)
+        said = " ".join(str(formatEvent(event)) for event in events)
+        path = Path(folder).absolute() / "AuthKey_DEVKEY0001.p8"
+        self.assertIn(f"{path}, id DEVKEY0001, team DEVTEAM001", said)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_given_keys(self) -> None:
+        """Keys that are named replace the one for development."""
+        folder = self.mktemp()
+        self.make("--http2", ":1", "--certificates", folder)
+        key = f"{folder}/AuthKey_DEVKEY0001.p8"
+        other = self.mktemp()
+        service = self.make(
+            *("--http2", ":1", "--certificates", other),
+            *("--key-file", f"{key}:A:B", "--key-file", f"{key}:C:D:production"),
+        )
+        factory = self.listeners(service)[Address("", 1)]
+        keys = factory.state.keyring._keys.values()
+        found = [(key.key_id, key.team_id, key.environment) for key in keys]
+        self.assertEqual(found, [("A", "B", None), ("C", "D", "production")])
+        self.assertFalse((Path(other) / "AuthKey_DEVKEY0001.p8").exists())
+
+    def test_own_certificate_and_authority(self) -> None:
+        """With a certificate of one's own the authority is named, or there is none."""
+        paths = make_development_certificates(self.mktemp(), lambda: NOW)
+        given = ("--http2", ":1", "-c", paths.server, "-k", paths.server_key)
+        for more, authority in (((), False), (("--client-ca", paths.ca), True)):
+            factory = self.listeners(self.make(*given, *more))[Address("", 1)]
+            self.assertEqual(factory._authority is not None, authority)
+            self.assertEqual(list(factory.state.keyring._keys), [])
+
     def test_faults(self) -> None:
         """Files that cannot be used are told in one line each."""
         script = Path(self.mktemp())
@@ -179,6 +245,8 @@ class MakeServiceTests(TestCase):
             ("--script", "/nonexistent/file"),
             ("--journal", "/nonexistent/file"),
             ("--certificate", "/nonexistent/file"),
+            ("--client-ca", "/nonexistent/file"),
+            ("--key-file", "/nonexistent/file:A:B"),
         ):
             said = complaint(self.make, *arguments)
             self.assertTrue(said.startswith("apns-simulator: /nonexistent/file: "))

@@ -50,21 +50,21 @@ from mcmtpush.simulator.verdict import Verdict
 
 
 class Outlet(Protocol):
-    """The transport, as Twisted's TCP and TLS transports have it."""
+    """Where bytes go, and how a connection ends."""
 
     def write(self, data: bytes) -> None:
         """Send."""
 
-    def loseConnection(self) -> None:
-        """Close behind what was written."""
+    def close(self) -> None:
+        """End it behind what was written."""
 
-    def abortConnection(self) -> None:
-        """Reset."""
+    def abort(self) -> None:
+        """Reset it."""
 
-    def pauseProducing(self) -> None:
+    def pause(self) -> None:
         """Read no more for now."""
 
-    def resumeProducing(self) -> None:
+    def resume(self) -> None:
         """Read again."""
 
 
@@ -102,6 +102,9 @@ class Session:
 
     A request that is answered at once is noted before its answer is written; one
     whose answer waits is noted when it is due, for a GOAWAY may come before it.
+
+    Attributes:
+        trust: what the client has shown.
     """
 
     def __init__(
@@ -116,8 +119,8 @@ class Session:
         self.number = occasions.number
         self._server = server
         self._outlet = outlet
-        self._trust = Trust(server.keyring, identity, server.terms)
-        self._judge = Judge(script, occasions, self._trust, server.channels)
+        self.trust = Trust(server.keyring, identity, server.terms)
+        self._judge = Judge(script, occasions, self.trust, server.channels)
         self._names = Names(occasions.salt)
         first = http2.first_streams if identity is None else http2.streams
         self._streams = Streams(http2, first)
@@ -126,6 +129,7 @@ class Session:
         self._lines: list[RequestLine] = []
         self._held: list[Arrival] = []
         self._stalled = False
+        self._settled = 0  # the highest that was taken, and told of
         self._last = MAX_STREAM  # what is above is not answered any more
         self._end: Callable[[], None] | None = None
         self._above = ABOVE
@@ -147,7 +151,7 @@ class Session:
             self._take(arrivals)
         self._flush()
         if self._streams.over:
-            self._outlet.loseConnection()
+            self._outlet.close()
 
     def close(self) -> None:
         """The connection is gone: note what was not told of yet."""
@@ -187,7 +191,6 @@ class Session:
             return
         self._holds.count()
         judgement = self._judge.judge(request, self._server.now())
-        self._adjust_limit(judgement)
         if judgement.status:
             self._pending[request.stream] = _Pending(request, judgement)
             latency = self._server.script.http2.latency_seconds
@@ -201,21 +204,15 @@ class Session:
     def _take_violation(self, violated: Violated) -> None:
         request = violated.request
         if request.stream > self._last:
+            self._note(request, self._above)
             return
         self._note(request, TOO_MANY)
         if self._server.script.http2.violation == "goaway":
             code = ErrorCodes.REFUSED_STREAM
             self._say_goodbye(self._streams.highest, code, VIOLATED)
-            self._end_with(self._outlet.loseConnection)
+            self._end_with(self._outlet.close)
         else:
             self._streams.reset(request.stream, ErrorCodes.REFUSED_STREAM)
-
-    def _adjust_limit(self, judgement: Judgement) -> None:
-        limit = self._streams.limit
-        if judgement.verdict is Verdict.ACCEPTED:
-            self._streams.tell_limit(limit.after_success())
-        elif 400 <= judgement.status < 500 and judgement.status != 410:
-            self._streams.tell_limit(limit.after_error())
 
     # -- answers --
 
@@ -233,7 +230,15 @@ class Session:
         else:
             self._streams.answer(stream, headers, end=False)
             self._send(stream, cut_body(body, answer.split), answer)
+        self._adjust_limit(judgement)
         self._end_if_idle()
+
+    def _adjust_limit(self, judgement: Judgement) -> None:
+        limit = self._streams.limit
+        if judgement.verdict is Verdict.ACCEPTED:
+            self._streams.tell_limit(limit.after_success())
+        elif 400 <= judgement.status < 500 and judgement.status != 410:
+            self._streams.tell_limit(limit.after_error())
 
     def _headers(self, request: Request, judgement: Judgement) -> Headers:
         names, server = self._names, self._server
@@ -268,19 +273,22 @@ class Session:
             do(self, rule, stream)
 
     def _shut_down(self, rule: Rule, stream: int) -> None:
-        last = self._find_last(rule.last_stream, stream)
+        last = self._find_last(rule, stream)
         self._bar(last, ABOVE)
         self._hold(rule.answer, lambda: self._go_away(rule, last))
 
-    def _find_last(self, last: str | int, stream: int) -> int:
+    def _find_last(self, rule: Rule, stream: int) -> int:
+        last = rule.last_stream
         if isinstance(last, int):
             return last
         if last == "above":
             return MAX_STREAM
-        if last == "below":
-            lowest = min((stream, *self._pending))
-            return max(lowest - 2, 0)
-        return stream or self._streams.highest
+        if last == "at":
+            return stream or self._streams.highest
+        # Under `after` the request has been answered, or is among those that wait.
+        own = [stream] if rule.after is None else []
+        lowest = min([*self._pending, *own], default=self._streams.highest + 2)
+        return max(lowest - 2, self._settled)
 
     def _bar(self, last: int, why: Judgement) -> None:
         """What is above is discarded from now on, the open ones included."""
@@ -296,7 +304,7 @@ class Session:
             gap = Answer(delay_seconds=rule.answer.gap_seconds)
             self._hold(gap, lambda: self._say_goodbye(self._final(last), code, b""))
         outlet = self._outlet
-        end = outlet.abortConnection if rule.answer.reset else outlet.loseConnection
+        end = outlet.abort if rule.answer.reset else outlet.close
         if rule.abandon:
             self._flush()
             end()
@@ -327,11 +335,11 @@ class Session:
 
     def _close(self, rule: Rule, stream: int) -> None:
         self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, self._outlet.loseConnection)
+        self._hold(rule.answer, self._outlet.close)
 
     def _reset(self, rule: Rule, stream: int) -> None:
         self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, self._outlet.abortConnection)
+        self._hold(rule.answer, self._outlet.abort)
 
     def _reset_stream(self, rule: Rule, stream: int) -> None:
         code = ErrorCodes.REFUSED_STREAM if rule.code is None else rule.code
@@ -339,7 +347,7 @@ class Session:
 
     def _stall(self, rule: Rule, _stream: int) -> None:
         self._stalled = True
-        self._outlet.pauseProducing()
+        self._outlet.pause()
         self._hold(Answer(delay_seconds=rule.seconds), self._read_on)
 
     def _read_on(self) -> None:
@@ -347,7 +355,7 @@ class Session:
         held, self._held = self._held, []
         self._take(held)
         if not self._stalled:
-            self._outlet.resumeProducing()
+            self._outlet.resume()
 
     def _limit(self, rule: Rule, _stream: int) -> None:
         limit = self._streams.limit
@@ -384,11 +392,13 @@ class Session:
         name = request.headers.get("apns-id")
         if answered and request.place is Place.DEVICE:
             name = self._names.name_of(request)
-        at, trust = self._server.now(), self._trust
+        at, trust = self._server.now(), self.trust
         line = make_line(
             at, self.number, request, judgement, trust, name, answered=answered
         )
         self._lines.append(line)
+        if judgement.verdict is not Verdict.DISCARDED:
+            self._settled = max(self._settled, request.stream)
 
     def _write_lines(self) -> None:
         if self._lines:

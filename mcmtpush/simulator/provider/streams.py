@@ -220,9 +220,10 @@ class Streams:
             before, _ = self._unsent[stream]
             self._unsent[stream] = (before + data, end)
             return
-        room = self._h2.local_flow_control_window(stream)
+        room = max(self._h2.local_flow_control_window(stream), 0)
         now, later = data[:room], data[room:]
-        self._h2.send_data(stream, now, end_stream=end and not later)
+        if now or not later:
+            self._h2.send_data(stream, now, end_stream=end and not later)
         if later:
             self._unsent[stream] = (later, end)
         elif end:

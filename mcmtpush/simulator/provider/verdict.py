@@ -93,9 +93,7 @@ class Judge:
         if found is not None:
             return self._follow(*found, request)
         found = self._occasions.find_behind()
-        if found is not None:
-            return Judgement(Verdict.ACCEPTED, at=found[0], rule=found[1])
-        return ACCEPTED
+        return ACCEPTED if found is None else self._follow_behind(*found, request)
 
     # -- Apple's rules --
 
@@ -166,6 +164,13 @@ class Judge:
             return Judgement(Verdict.ACCEPTED, 0, None, at, rule)
         answer = rule.answer if rule.action is Action.ACCEPT else Answer()
         return Judgement(Verdict.ACCEPTED, 200, None, at, rule, answer)
+
+    def _follow_behind(self, at: int, rule: Rule, request: Request) -> Judgement:
+        # What is `below` is found where it is known which streams are open.
+        if rule.last_stream != "below" and _is_above(rule, request):
+            why = f"rule {at} of the script"
+            return Judgement(Verdict.DISCARDED, 0, why, at, rule)
+        return Judgement(Verdict.ACCEPTED, at=at, rule=rule)
 
 
 def _is_above(rule: Rule, request: Request) -> bool:
