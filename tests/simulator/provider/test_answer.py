@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.simulator.provider.answer import (
     Dates,
+    Names,
     answer_body,
     answer_headers,
     cut_body,
@@ -47,6 +50,22 @@ class HeaderTests(TestCase):
         self.assertEqual(dates.at(0), b"Thu, 01 Jan 1970 00:01:00 GMT")
         self.assertEqual(dates.at(0.9), b"Thu, 01 Jan 1970 00:01:00 GMT")
         self.assertEqual(dates.at(1), b"Thu, 01 Jan 1970 00:01:01 GMT")
+
+
+class NameTests(TestCase):
+    def test_made_up(self) -> None:
+        """A UUID of version 4, the same for the same stream of a connection."""
+        found = [Names(salt).name_of(DEVICE) for salt in (1, 1, 2)]
+        self.assertEqual(found[0], found[1])
+        self.assertNotEqual(found[0], found[2])
+        self.assertNotEqual(found[0], Names(1).unique_name(DEVICE))
+        for name in found:
+            self.assertEqual((str(UUID(name)), UUID(name).version), (name, 4))
+
+    def test_given(self) -> None:
+        """That of the request, if it has one."""
+        headers = [(b":path", b"/3/device/0f"), (b"apns-id", b"i")]
+        self.assertEqual(Names(1).name_of(read_request(1, headers, b"", 0)), "i")
 
 
 class BodyTests(TestCase):
