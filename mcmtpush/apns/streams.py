@@ -237,6 +237,7 @@ class Streams:
         if flags & END_HEADERS:
             self._read_block(stream_id, flags, block)
         else:
+            self._book.find(stream_id)
             self._unfinished = stream_id, flags, bytearray(block)
 
     def _read_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
