@@ -18,6 +18,7 @@ from random import Random
 from threading import Thread
 
 from attrs import define, field
+from twisted.logger import Logger
 from twisted.trial.unittest import TestCase
 
 from mcmtpush.mcmt.compose import alert_payload, compose
@@ -162,6 +163,7 @@ class CrashTests(TestCase):
             f"{len(load.answered)} messages answered, {KILLS} kills, {len(repeats)} "
             f"repeated of which {len(unexcused)} outside every window: {unexcused[:5]}"
         )
+        Logger().info("{summary}", summary=summary)
         self.assertEqual(load.odd, [], summary)
         self.assertEqual(findings.lost(), [], summary)
         self.assertEqual(unexcused, [], summary)
