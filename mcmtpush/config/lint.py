@@ -182,10 +182,25 @@ def _check_modules(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]
             yield about(logger, text, "warning")
     elif any(case.is_push for case in deliveries):
         yield from _check_switch(root)
+    yield from _check_feedback(root)
     for simulator in root.of_kind("apns_simulator"):
         if not any(simulator.of_kind("listen")):
             text = 'apns_simulator has no listen, such as listen "127.0.0.1:2195" {}'
             yield about(simulator, text, "warning")
+
+
+def _check_feedback(root: Scope) -> Iterator[ConfigError]:
+    """Reading empties Apple's list, so nobody reads where nobody keeps."""
+    tokens = root.settings.get("token_events")
+    if tokens is not None and tokens[-1].value is not None:
+        return
+    for scope in _walk(root):
+        for setting in scope.settings.get("apn_feedback_route", [])[-1:]:
+            text = (
+                "the feedback service is not polled without token_events, the file "
+                "for what it says"
+            )
+            yield about(setting, text, "warning")
 
 
 def _check_switch(root: Scope) -> Iterator[ConfigError]:

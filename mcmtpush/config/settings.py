@@ -222,7 +222,7 @@ class Configuration:
             name.lower()
             for name in names
             if not name.startswith("/")
-            and self.delivery(self.routing_key(name)).feedback_route is not None
+            and _is_polled(self.delivery(self.routing_key(name)))
         ]
 
     # -- the receiving chain ------------------------------------------------------
@@ -326,6 +326,10 @@ def read_routes(texts: Iterable[str] | None) -> tuple[Route, ...]:
 def _asking(chain: Iterable[Scope]) -> Ask:
     scopes = tuple(chain)
     return lambda name: resolve(OPTIONS[name], scopes).value
+
+
+def _is_polled(settings: DeliverySettings) -> bool:
+    return settings.feedback_route is not None and settings.delivery_method == "apn"
 
 
 def _unless(value: str | None, word: str) -> str | None:

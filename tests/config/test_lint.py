@@ -160,6 +160,16 @@ class ModuleTests(TestCase):
         (line,) = check("apns_simulator {}")
         self.assertTrue(line.startswith("1:1: warning: "), line)
 
+    def test_feedback_without_a_file(self) -> None:
+        """Routes to feedback services are of no use when nothing is to be kept."""
+        route = 'apn_feedback_route = "apn://feedback?port=2196"'
+        text = PUSH.replace("idle_timeout", f"{route} idle_timeout")
+        [finding] = check(text)
+        self.assertIn("warning: the feedback service is not polled", finding)
+        self.assertTrue(finding.startswith("5:"), finding)
+        self.assertEqual(check('token_events = "tokens.jsonl"' + text), [])
+        self.assertEqual(len(check(f"{route}\n{text}")), 2)
+
     def test_other_methods(self) -> None:
         """Methods that are recognised and not delivered are warnings."""
         for method in ("lmtp", "gcm", "MM7"):

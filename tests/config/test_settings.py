@@ -239,6 +239,26 @@ class ShareTests(TestCase):
         self.assertEqual(self.count(self.grouped.binding_limit), 4)
 
 
+class FeedbackTests(TestCase):
+    """Whose feedback service is polled."""
+
+    def test_domains(self) -> None:
+        """Those that push and have a route, each by its name."""
+        text = """
+        apn_feedback_route = "apn://feedback?port=2196"
+        domain "A.com" { delivery_method = "apn" }
+        domain "/b.*/" { delivery_method = "apn" }
+        domain "mail.com" {}
+        """
+        self.assertEqual(configuration(text).feedback_domains(), ["a.com"])
+        self.assertEqual(
+            configuration(
+                'domain "a.com" { delivery_method = "apn" }'
+            ).feedback_domains(),
+            [],
+        )
+
+
 class RouteTests(TestCase):
     """The order of routes."""
 
