@@ -69,6 +69,16 @@ class Files(Protocol):
         """Permission bits; raises OSError."""
 
 
+class Memory(Protocol):
+    """How much of the machine's memory this process uses."""
+
+    def used_percent(self) -> float:
+        """Of what there is; asked a few times a second at most."""
+
+    def trim(self) -> None:
+        """Give back to the system what is free."""
+
+
 class Reception(Protocol):
     """Where an accepted transaction goes: durable, then queued."""
 

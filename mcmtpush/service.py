@@ -26,7 +26,8 @@ from mcmtpush.disposition.settle import Settler
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import McmtPushError
 from mcmtpush.lanes import Lanes
-from mcmtpush.ports import Dice, Now, Spool
+from mcmtpush.ports import Dice, Memory, Now, Spool
+from mcmtpush.pressure import Pressure
 from mcmtpush.queues.scheduler import Scheduler
 from mcmtpush.reception.acceptance import Destination
 from mcmtpush.reception.esmtp import EsmtpFactory
@@ -65,12 +66,14 @@ class World:
         now: the wall clock.
         dice: chance.
         pid: asked late, since daemonising changes it.
+        memory: how much of it is used.
     """
 
     reactor: Any
     now: Now
     dice: Dice
     pid: Callable[[], int]
+    memory: Memory
 
 
 @frozen
@@ -150,6 +153,14 @@ class Gateway(Service):
             scan_interval_seconds=process.delayed_queue_scan_interval_seconds,
             max_resident_messages=process.max_resident_messages,
         )
+        self.pressure = Pressure(
+            goal=process.memory_goal_percent,
+            high_water=process.memory_hwm_percent,
+            memory=world.memory,
+            seconds=clock.seconds,
+            save=self.scheduler.save_memory,
+            tell=_say_memory,
+        )
         intake, sessions = Intake(self.spool, self.scheduler), Sessions()
         notices = Notifier(
             mails=self.spool,
@@ -198,6 +209,7 @@ class Gateway(Service):
             now=self.world.now,
             counters=self.counters,
             sessions=sessions,
+            is_full=self.pressure.is_full,
             no_delay=listen.disable_nagle_algorithm,
         )
 
@@ -309,6 +321,15 @@ def _at_once(opening: Deferred[Any]) -> None:
 def _watched(what: str, deferred: Deferred[Any]) -> None:
     deferred.addErrback(
         lambda failure: log.failure("{what} failed", failure, what=what)
+    )
+
+
+def _say_memory(what: str, used: float, limit: float) -> None:
+    log.warn(
+        "{what}: {used:.0f} % are used, the limit is {limit} %",
+        what=what,
+        used=used,
+        limit=limit,
     )
 
 

@@ -24,6 +24,7 @@ from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
+from mcmtpush.memory import ProcessMemory
 from mcmtpush.service import Gateway, StartError, World
 
 
@@ -78,7 +79,11 @@ def makeService(options: Options) -> Gateway:
     reactor.seconds = time.monotonic
     sys.excepthook = say_in_one_line
     world = World(
-        reactor=reactor, now=time.time, dice=random.SystemRandom(), pid=os.getpid
+        reactor=reactor,
+        now=time.time,
+        dice=random.SystemRandom(),
+        pid=os.getpid,
+        memory=ProcessMemory(),
     )
     gateway = Gateway(read_or_exit(options["config"]), world)
     reactor.callWhenRunning(heed_signals, reactor, gateway)

@@ -253,6 +253,8 @@ class Configuration:
             force_fsync=ask("force_fsync"),
             apn_enabled=any(is_on(scope) for scope in self.root.of_kind("apn")),
             max_resident_messages=ask("max_resident_messages"),
+            memory_goal_percent=ask("memory_goal"),
+            memory_hwm_percent=ask("memory_hwm"),
             delayed_queue_scan_interval_seconds=ask("delayed_queue_scan_interval"),
             server_limit=ask("server_max_outbound_connections"),
             token_events=ask("token_events"),

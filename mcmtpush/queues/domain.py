@@ -350,6 +350,13 @@ class DomainQueue:
         yield from first
         yield from second
 
+    def shed(self, limit: int) -> None:
+        """Memory is scarce: keep the bodies of the next `limit` only."""
+        for entry in islice(self._in_turn(), limit, None):
+            if entry.message is not None:
+                entry.message = entry.push = None
+                self._count(-1)
+
     def _line(self, entry: Entry) -> Line:
         return self._first if entry.priority else self._second
 

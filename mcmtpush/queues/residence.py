@@ -14,7 +14,7 @@ PAGE = 500
 
 LARGEST_PAGE = 1000
 SMALLEST_PAGE = 50
-"""So many even when the budget is used up: every queue goes on."""
+"""So many even when budget or memory is used up: every queue goes on."""
 
 UNLIMITED = 1 << 62
 
@@ -26,13 +26,17 @@ class Residence:
     Attributes:
         limit: so many bodies at most, by and large; 0 = no limit.
         held: so many now.
+        scarce: memory runs out: keep no more than what is about to be taken.
     """
 
     limit: int
     held: int = 0
+    scarce: bool = False
 
     def room(self, queue_limit: int, queue_held: int) -> int:
         """How many more one queue may keep; its limit may be -1 for none."""
+        if self.scarce:
+            return 0
         room = UNLIMITED if queue_limit < 0 else queue_limit - queue_held
         if self.limit > 0:
             room = min(room, self.limit - self.held)
@@ -40,6 +44,8 @@ class Residence:
 
     def page(self, queue_limit: int) -> int:
         """How many to bring back for one queue."""
+        if self.scarce:
+            return SMALLEST_PAGE
         page = min(max(queue_limit, PAGE), LARGEST_PAGE)
         if self.limit > 0:
             page = min(page, max(SMALLEST_PAGE, self.limit - self.held))

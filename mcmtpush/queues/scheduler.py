@@ -25,7 +25,7 @@ from mcmtpush.ports import Clock, Lane, Now, Queue, Spool
 from mcmtpush.queues.alarm import Alarm
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Gate, Outlet
-from mcmtpush.queues.residence import Residence
+from mcmtpush.queues.residence import SMALLEST_PAGE, Residence
 from mcmtpush.values import HELD, Attempt, Entry, QueueKey
 
 
@@ -180,6 +180,14 @@ class Scheduler:
         """
         outlets = self._outlets if key is None else {key: self._outlets.get(key)}
         return sum(map(self._free, filter(None, list(outlets.values()))))
+
+    # -- from the watch over memory --
+
+    def save_memory(self, on: bool) -> None:
+        """Keep no bodies but those that are next, until told otherwise."""
+        self._residence.scarce = on
+        for queue in self._queues() if on else ():
+            queue.shed(SMALLEST_PAGE)
 
     # -- from outlets --
 

@@ -78,10 +78,13 @@ class EsmtpDelivery:
     _ids: MessageIds
     _now: Now
     _counters: Counters
+    _is_full: Callable[[], bool]
     _transaction: Transaction | None = field(init=False, default=None)
 
     def validateFrom(self, helo: object, origin: Address) -> Address:  # noqa: ARG002 - theirs
         """Open a transaction for this sender, or raise MessageRejected."""
+        if self._is_full():
+            raise MessageRejected(*reply.NO_MEMORY)
         limit = self.session.settings.max_receptions_per_connection
         if limit and self.session.receptions >= limit:
             raise MessageRejected(*reply.BATCH_LIMIT)
@@ -189,6 +192,7 @@ class EsmtpFactory(ServerFactory):
         sessions: the count shared by all listens.
         no_delay: whether to send small packets at once.
         contexts: makes TLS contexts of settings.
+        is_full: whether memory is used up; asked for every transaction.
     """
 
     listen: str = field(kw_only=True)
@@ -202,6 +206,7 @@ class EsmtpFactory(ServerFactory):
     sessions: Sessions = field(kw_only=True)
     no_delay: bool = field(kw_only=True, default=False)
     contexts: ServerContexts = field(kw_only=True, factory=ServerContexts)
+    is_full: Callable[[], bool] = field(kw_only=True, default=lambda: False)
     open: set[EsmtpServer] = field(init=False, factory=set)
     _waiting: list[Deferred[None]] = field(init=False, factory=list)
     _world: World = field(init=False)
@@ -243,6 +248,7 @@ class EsmtpFactory(ServerFactory):
                 self.ids,
                 self.now,
                 self.counters,
+                self.is_full,
             ),
             world=self._world,
         )

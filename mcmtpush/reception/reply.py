@@ -77,6 +77,7 @@ MESSAGE_RECIPIENTS: Refusal = (
     "4.5.3",
     "Service unavailable, recipients per message limit reached",
 )
+NO_MEMORY: Refusal = (452, "4.3.4", "allocated resources exceeded")
 TOO_LARGE: Refusal = (552, "5.3.4", "message size limit exceeded")
 
 # -- the end of DATA --------------------------------------------------------------

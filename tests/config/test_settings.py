@@ -396,14 +396,15 @@ class ProcessTests(TestCase):
         text = """
         hostname = h spoolbase = "spool" spool_mode = 0600 force_fsync = false
         max_resident_messages = 1 delayed_queue_scan_interval = 3
+        memory_goal = 80 memory_hwm = 85
         server_max_outbound_connections = 4 token_events = "t" token_events_mode = 0600
         apn {}
         """
         self.assertEqual(
             configuration(text).process(),
             ProcessSettings(
-                "h", "/etc/mcmtpush/spool", 0o600, False, True, 1, 3,
-                4, "/etc/mcmtpush/t", 0o600,
+                "h", "/etc/mcmtpush/spool", 0o600, False, True, 1, 80, 85,
+                3, 4, "/etc/mcmtpush/t", 0o600,
             ),
         )  # fmt: skip
 

@@ -391,6 +391,15 @@ class BodyTests(DomainCase):
         self.assertEqual(self.queue.resident, 90)
         self.assertEqual(self.queue.take(9), [])
 
+    def test_sheds(self) -> None:
+        """What is not next gives its body up, in whichever line it stands."""
+        self.enqueue(*(an_entry(row, row % 2) for row in range(20)))
+        self.queue.shed(9)
+        self.assertEqual((self.queue.resident, self.residence.held), (9, 9))
+        self.assertEqual(rows(self.queue.take(99)), [1, 3, 5, 7, 9, 11, 13, 0, 15])
+        self.queue.shed(0)
+        self.assertEqual(self.queue.resident, 0)
+
     def test_mail_comes_back_whole(self) -> None:
         """A message without a push part lost nothing on its way."""
         entry = an_entry(1)
@@ -624,6 +633,13 @@ class DomainMachine(RuleBasedStateMachine):
         found = bodies([entry for entry in page if entry not in lost])
         assert sorted(self.queue.admit(page, found)) == sorted(rows(lost))
         self.active = [pair for pair in self.active if pair[1] not in lost]
+
+    @rule(limit=st.integers(0, 12))
+    def shed(self, limit: int) -> None:
+        kept = [one for one in self.in_turn()[:limit] if one.message is not None]
+        self.queue.shed(limit)
+        left = [one for one in self.in_turn() if one.message is not None]
+        assert rows(left) == rows(kept)
 
     @invariant()
     def counts(self) -> None:

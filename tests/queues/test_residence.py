@@ -36,6 +36,13 @@ class ResidenceTests(TestCase):
         self.assertEqual(residence.page(800), 800)
         self.assertEqual(residence.page(100_000), LARGEST_PAGE)
 
+    def test_scarce(self) -> None:
+        """While memory is scarce nothing is kept but what is about to be taken."""
+        residence = Residence(0, scarce=True)
+        self.assertEqual(
+            (residence.room(-1, 0), residence.page(800)), (0, SMALLEST_PAGE)
+        )
+
     @readable
     @given(st.integers(0, 5000), st.integers(0, 9000), st.integers(-1, 5000))
     def test_every_queue_goes_on(self, limit: int, held: int, queue: int) -> None:

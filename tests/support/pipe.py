@@ -175,7 +175,7 @@ class Injection:
 
     Attributes:
         ids: of its messages, by recipient; empty unless it was answered 250.
-        reply: the last answer; empty if none came.
+        reply: to the content, or to what was refused; empty if none came.
     """
 
     number: int
@@ -222,7 +222,7 @@ class Injector(Protocol):
                 self.answered(line.decode())
 
     def answered(self, line: str) -> None:
-        if len(self.commands) == 1:
+        if len(self.commands) == 1 or line[0] not in "23":
             self.injection.reply = line
             if line.startswith("250"):
                 self.injection.ids = line.split()[3:]
@@ -325,7 +325,7 @@ class Program(Gateway):
         dice = Random(pipe.lives)
         super().__init__(
             pipe,  # type: ignore[arg-type]
-            World(self.machine, pipe.now, dice, lambda: pipe.lives),
+            World(self.machine, pipe.now, dice, lambda: pipe.lives, pipe),
         )
 
     def build(self) -> None:
@@ -406,6 +406,7 @@ class Pipe:
         jump: how far the wall clock is off.
         network: "up", "refuses" or "silent", for new connections.
         spool_fails: whether the spool's disk takes nothing.
+        memory_used: in percent; `trims` counts who gave some back.
         queueing, delivering: settings; change them with `attrs.evolve`.
         windows: of every connection there ever was.
     """
@@ -419,6 +420,8 @@ class Pipe:
         self.lives = 0
         self.network = "up"
         self.spool_fails = False
+        self.memory_used = 0.0
+        self.trims = 0
         self.ledger = Ledger()
         self.journal = Journal(keep=1_000_000)
         self.windows: list[Window] = []
@@ -471,6 +474,12 @@ class Pipe:
 
     def now(self) -> float:
         return EPOCH + self.clock.seconds() + self.jump
+
+    def used_percent(self) -> float:
+        return self.memory_used
+
+    def trim(self) -> None:
+        self.trims += 1
 
     def follow(self, script: Script) -> None:
         """What the simulator does on connections that come from now on."""

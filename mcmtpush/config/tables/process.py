@@ -148,8 +148,9 @@ SPOOL: tuple[Option, ...] = (
         "size",
         GLOBAL,
         "percent",
-        memory_goal=(90, "Memory at which bodies start to leave."),
-        memory_hwm=(95, "Memory at which new mail is refused for now."),
+        used=True,
+        memory_goal=(90, "Memory at which bodies start to leave; 0 is never."),
+        memory_hwm=(95, "Memory at which new mail is refused for now; 0 is never."),
     ),
 )
 
