@@ -24,7 +24,8 @@ from mcmtpush.simulator.journal import Journal
 from mcmtpush.simulator.occasion import Occasions
 from mcmtpush.simulator.provider.channel import Channels
 from mcmtpush.simulator.provider.identity import Authority, Identity, read_identity
-from mcmtpush.simulator.provider.session import Outlet, Server, Session
+from mcmtpush.simulator.provider.server import Outlet, Server
+from mcmtpush.simulator.provider.session import Session
 from mcmtpush.simulator.provider.trust import Keyring
 from mcmtpush.simulator.provider.verdict import acts_behind
 from mcmtpush.simulator.script import Script

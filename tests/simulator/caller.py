@@ -81,6 +81,8 @@ class Caller:
     # -- the server's transport --
 
     def write(self, data: bytes) -> None:
+        if self.closed or self.aborted:
+            return  # as TLS has it
         self.writes.append(data)
         for event in self._h2.receive_data(data):
             self._hear(event)

@@ -6,28 +6,24 @@ Knows no transport but through `Outlet`, and no time but through `Clock`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar
 
 import orjson
-from attrs import define, field
 from h2.errors import ErrorCodes
 
-from mcmtpush.ports import Clock, Now
-from mcmtpush.simulator.journal import Journal
-from mcmtpush.simulator.occasion import ConnectionOccasions, Occasions
+from mcmtpush.simulator.occasion import ConnectionOccasions
 from mcmtpush.simulator.provider.answer import (
-    Dates,
     Headers,
     Names,
     answer_body,
     answer_headers,
     cut_body,
 )
-from mcmtpush.simulator.provider.channel import Channels
 from mcmtpush.simulator.provider.hold import Holds
 from mcmtpush.simulator.provider.identity import Identity
-from mcmtpush.simulator.provider.line import RequestLine, make_line
-from mcmtpush.simulator.provider.request import Place, Request
+from mcmtpush.simulator.provider.ledger import Ledger
+from mcmtpush.simulator.provider.request import Request
+from mcmtpush.simulator.provider.server import Outlet, Server
 from mcmtpush.simulator.provider.streams import (
     MAX_STREAM,
     VIOLATED,
@@ -36,7 +32,7 @@ from mcmtpush.simulator.provider.streams import (
     Streams,
     Violated,
 )
-from mcmtpush.simulator.provider.trust import Keyring, Terms, Trust
+from mcmtpush.simulator.provider.trust import Trust
 from mcmtpush.simulator.provider.verdict import (
     ABOVE,
     BEHIND,
@@ -45,65 +41,15 @@ from mcmtpush.simulator.provider.verdict import (
     Judge,
     Judgement,
 )
-from mcmtpush.simulator.script import Action, Answer, Rule, Script
+from mcmtpush.simulator.script import Action, Answer, Rule
 from mcmtpush.simulator.verdict import Verdict
-
-
-class Outlet(Protocol):
-    """Where bytes go, and how a connection ends."""
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-
-    def close(self) -> None:
-        """End it behind what was written."""
-
-    def abort(self) -> None:
-        """Reset it."""
-
-    def pause(self) -> None:
-        """Read no more for now."""
-
-    def resume(self) -> None:
-        """Read again."""
-
-
-@define(eq=False)
-class Server:
-    """What all connections of one listening simulator share."""
-
-    script: Script
-    journal: Journal
-    clock: Clock
-    now: Now
-    occasions: Occasions
-    keyring: Keyring
-    channels: Channels
-    dates: Dates = field(init=False)
-    terms: Terms = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        http2 = self.script.http2
-        self.dates = Dates(http2.date_skew_seconds)
-        self.terms = Terms(
-            http2.environment, http2.token_life_seconds, http2.token_rest_seconds
-        )
-
-
-class _Pending(NamedTuple):
-    """A request that is judged and not yet told of."""
-
-    request: Request
-    judgement: Judgement
 
 
 class Session:
     """One connection, from its handshake on.
 
-    A request that is answered at once is noted before its answer is written; one
-    whose answer waits is noted when it is due, for a GOAWAY may come before it.
-
     Attributes:
+        number: of the connection, from 1.
         trust: what the client has shown.
     """
 
@@ -125,11 +71,11 @@ class Session:
         first = http2.first_streams if identity is None else http2.streams
         self._streams = Streams(http2, first)
         self._holds = Holds(server.clock)
-        self._pending: dict[int, _Pending] = {}
-        self._lines: list[RequestLine] = []
+        self._ledger = Ledger(
+            self.number, server.journal, server.now, self.trust, self._names
+        )
         self._held: list[Arrival] = []
         self._stalled = False
-        self._settled = 0  # the highest that was taken, and told of
         self._last = MAX_STREAM  # what is above is not answered any more
         self._end: Callable[[], None] | None = None
         self._above = ABOVE
@@ -156,13 +102,11 @@ class Session:
     def close(self) -> None:
         """The connection is gone: note what was not told of yet."""
         self._holds.stop()
-        for stream in list(self._pending):
-            self._settle(stream)
         held, self._held = self._held, []
         for arrival in held:
             if isinstance(arrival, Request):
-                self._note(arrival, HELD)
-        self._write_lines()
+                self._ledger.note(arrival, HELD)
+        self._ledger.close()
 
     # -- requests --
 
@@ -180,33 +124,33 @@ class Session:
             if isinstance(arrival, Request):
                 self._take_request(arrival)
             elif isinstance(arrival, Cancelled):
-                self._settle(arrival.stream)
+                self._ledger.settle(arrival.stream, answered=False)
             else:
                 self._take_violation(arrival)
 
     def _take_request(self, request: Request) -> None:
         if request.stream > self._last:
-            self._note(request, self._above)
+            self._ledger.note(request, self._above)
             self._holds.count()
             return
         self._holds.count()
         judgement = self._judge.judge(request, self._server.now())
         if judgement.status:
-            self._pending[request.stream] = _Pending(request, judgement)
+            self._ledger.add(request, judgement)
             latency = self._server.script.http2.latency_seconds
             answer = judgement.answer
             self._hold(answer, lambda: self._answer(request.stream), latency)
         else:
-            self._note(request, judgement)
+            self._ledger.note(request, judgement)
         if judgement.rule is not None:
             self._follow(judgement.rule, request.stream)
 
     def _take_violation(self, violated: Violated) -> None:
         request = violated.request
         if request.stream > self._last:
-            self._note(request, self._above)
+            self._ledger.note(request, self._above)
             return
-        self._note(request, TOO_MANY)
+        self._ledger.note(request, TOO_MANY)
         if self._server.script.http2.violation == "goaway":
             code = ErrorCodes.REFUSED_STREAM
             self._say_goodbye(self._streams.highest, code, VIOLATED)
@@ -217,10 +161,9 @@ class Session:
     # -- answers --
 
     def _answer(self, stream: int) -> None:
-        pending = self._pending.get(stream)
+        pending = self._ledger.settle(stream, answered=True)
         if pending is None:
             return
-        self._settle(stream, answered=True)
         request, judgement = pending
         body = answer_body(judgement, self._server.now())
         answer = judgement.answer
@@ -259,11 +202,6 @@ class Session:
             gap = Answer(delay_seconds=answer.gap_seconds)
             self._hold(gap, lambda: self._send(stream, rest, answer))
 
-    def _settle(self, stream: int, *, answered: bool = False) -> None:
-        pending = self._pending.pop(stream, None)
-        if pending is not None:
-            self._note(*pending, answered=answered)
-
     # -- what follows --
 
     def _follow(self, rule: Rule, stream: int) -> None:
@@ -287,14 +225,13 @@ class Session:
             return stream or self._streams.highest
         # Under `after` the request has been answered, or is among those that wait.
         own = [stream] if rule.after is None else []
-        lowest = min([*self._pending, *own], default=self._streams.highest + 2)
-        return max(lowest - 2, self._settled)
+        lowest = min([*self._ledger.open, *own], default=self._streams.highest + 2)
+        return max(lowest - 2, self._ledger.settled)
 
     def _bar(self, last: int, why: Judgement) -> None:
         """What is above is discarded from now on, the open ones included."""
         self._last, self._above = min(last, self._last), why
-        for stream in [each for each in self._pending if each > last]:
-            self._note(self._pending.pop(stream).request, why)
+        self._ledger.drop_above(last, why)
 
     def _go_away(self, rule: Rule, last: int) -> None:
         code = ErrorCodes.NO_ERROR if rule.code is None else rule.code
@@ -306,8 +243,7 @@ class Session:
         outlet = self._outlet
         end = outlet.abort if rule.answer.reset else outlet.close
         if rule.abandon:
-            self._flush()
-            end()
+            self._end_now(end)
         else:
             self._end_with(end)
 
@@ -329,17 +265,21 @@ class Session:
         self._hold(Answer(delay_seconds=linger), finish)
 
     def _end_if_idle(self) -> None:
-        if self._end is not None and not self._pending:
-            self._flush()
-            self._end()
+        if self._end is not None and not self._ledger.open:
+            self._end_now(self._end)
+
+    def _end_now(self, end: Callable[[], None]) -> None:
+        """Behind all that was said."""
+        self._flush()
+        end()
 
     def _close(self, rule: Rule, stream: int) -> None:
         self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, self._outlet.close)
+        self._hold(rule.answer, lambda: self._end_now(self._outlet.close))
 
     def _reset(self, rule: Rule, stream: int) -> None:
         self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, self._outlet.abort)
+        self._hold(rule.answer, lambda: self._end_now(self._outlet.abort))
 
     def _reset_stream(self, rule: Rule, stream: int) -> None:
         code = ErrorCodes.REFUSED_STREAM if rule.code is None else rule.code
@@ -386,27 +326,8 @@ class Session:
         else:
             then()
 
-    def _note(
-        self, request: Request, judgement: Judgement, *, answered: bool = False
-    ) -> None:
-        name = request.headers.get("apns-id")
-        if answered and request.place is Place.DEVICE:
-            name = self._names.name_of(request)
-        at, trust = self._server.now(), self.trust
-        line = make_line(
-            at, self.number, request, judgement, trust, name, answered=answered
-        )
-        self._lines.append(line)
-        if judgement.verdict is not Verdict.DISCARDED:
-            self._settled = max(self._settled, request.stream)
-
-    def _write_lines(self) -> None:
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._server.journal.put(lines)
-
     def _flush(self) -> None:
-        self._write_lines()
+        self._ledger.write()
         data = self._streams.output()
         if data:
             self._outlet.write(data)
