@@ -127,15 +127,22 @@ class SampleTests(ConfCase):
     def test_way_out(self) -> None:
         """apn_example.com is delivered to the simulator in the same process."""
         self.assertTrue(self.process.apn_enabled)
+        self.leads_to("apn_example.com", "apn", 2195)
+
+    def test_http2_way_out(self) -> None:
+        """apn2_example.com is delivered to its other half."""
+        self.leads_to("apn2_example.com", "apn2", 2197)
+
+    def leads_to(self, domain: str, protocol: str, port: int) -> None:
+        """A domain has one route, to the listen of the simulator that speaks this."""
         simulator = self.process.simulator
         assert simulator is not None
-        (listen,) = simulator.listens
-        delivery = self.delivery("apn_example.com")
+        (listen,) = [one for one in simulator.listens if one.protocol == protocol]
+        delivery = self.delivery(domain)
         self.assertEqual(delivery.delivery_method, "apn")
-        self.assertEqual(
-            delivery.routes, (Route("apn", listen.host, listen.port, preference=0),)
-        )
-        self.assertEqual(listen.port, 2195)
+        route = Route(protocol, listen.host, listen.port, preference=0)
+        self.assertEqual(delivery.routes, (route,))
+        self.assertEqual(listen.port, port)
 
     def test_timing(self) -> None:
         """The response window is in milliseconds, and below the idle time."""
@@ -160,18 +167,19 @@ class SampleTests(ConfCase):
         self.assertIn("/var/", ignored)
 
     def test_certificates_are_made(self) -> None:
-        """Those of the domain are the ones that are made below the spool."""
+        """Those of the domains are the ones that are made below the spool."""
         development = Path(self.process.spoolbase) / "development"
-        tls = self.delivery("apn_example.com").tls
-        self.assertEqual(
-            (tls.certificate, tls.key, tls.ca, tls.verify),
-            (
-                str(development / "client.pem"),
-                str(development / "client.key"),
-                str(development / "ca.pem"),
-                "host",
-            ),
-        )
+        for domain in ("apn_example.com", "apn2_example.com"):
+            tls = self.delivery(domain).tls
+            self.assertEqual(
+                (tls.certificate, tls.key, tls.ca, tls.verify),
+                (
+                    str(development / "client.pem"),
+                    str(development / "client.key"),
+                    str(development / "ca.pem"),
+                    "host",
+                ),
+            )
 
     def test_nothing_needs_root(self) -> None:
         """No port is one of those that only root may open."""

@@ -50,14 +50,16 @@ class Site:
     folder: Path
     smtp_port: int
     apns_port: int
+    http2_port: int
 
     @classmethod
     def make(cls, folder: Path, **replacements: str) -> Site:
         """Write `conf/ecelerity.conf` below `folder`."""
-        site = cls(folder, free_port(), free_port())
+        site = cls(folder, free_port(), free_port(), free_port())
         text = (ROOT / "conf" / "ecelerity.conf").read_text()
         text = text.replace("2525", str(site.smtp_port))
         text = text.replace("2195", str(site.apns_port))
+        text = text.replace("2197", str(site.http2_port))
         for old, new in replacements.items():
             pattern = rf"(?m)^(\s*){old} = .*$"
             text, count = re.subn(pattern, rf"\g<1>{old} = {new}", text)

@@ -72,6 +72,19 @@ class PluginTests(TestCase):
         self.assertEqual(entry["payload"], '{"aps":{"alert":"You have mail"}}')
         self.assertEqual(entry["verdict"], "accepted")
 
+    def test_sample_configuration_delivers_over_http2(self) -> None:
+        """Its other domain goes to the HTTP/2 half, with a certificate."""
+        site = self.site()
+        with site.running() as child:
+            self.inject(site, message(), "4711@apn2_example.com")
+            wait_until("a D record", lambda: len(site.records("D")) == 1)
+            self.assertEqual(terminate(child), 0)
+        (entry,) = site.journal()
+        self.assertEqual(entry["protocol"], "apn2")
+        self.assertEqual((entry["token"], entry["auth"]), (TOKEN, "certificate"))
+        (record,) = site.records("D")
+        self.assertEqual(record[-1], entry["apns_id"])
+
     def test_sigterm_drains_what_was_written(self) -> None:
         """SIGTERM waits for the response window and exits 0 with its record."""
         site = self.site(delivery_response_timeout="1500")
