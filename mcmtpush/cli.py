@@ -19,6 +19,8 @@ from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
+from mcmtpush.verbs.channels import channels
+from mcmtpush.verbs.keys import keys
 from mcmtpush.verbs.migrate import migrate
 from mcmtpush.verbs.output import print_json
 from mcmtpush.verbs.send import send
@@ -39,7 +41,7 @@ def main() -> None:
     """
 
 
-for _verb in (send, migrate, dead, spool):
+for _verb in (send, migrate, keys, channels, dead, spool):
     main.add_command(_verb)
 
 

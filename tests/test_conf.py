@@ -10,7 +10,12 @@ from attrs import define
 
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
-from mcmtpush.config.views import DeliverySettings, LoggerSettings, Route
+from mcmtpush.config.views import (
+    DeliverySettings,
+    KeySettings,
+    LoggerSettings,
+    Route,
+)
 from mcmtpush.disposition.schedule import delay_before, retry_limit
 from mcmtpush.errors import ConfigError, MessageRejected
 from mcmtpush.judges import JUDGES
@@ -23,7 +28,7 @@ from tests.support.case import TestCase
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "conf" / "ecelerity.conf"
 PRODUCTION = ROOT / "conf" / "production.conf"
-TLS_FILES = ("tls_ca", "tls_certificate", "tls_key")
+TLS_FILES = ("apn_key_file", "tls_ca", "tls_certificate", "tls_key")
 
 
 @define
@@ -38,7 +43,7 @@ class Machine:
             return Path(path).read_bytes()
         if not self.set_up:
             raise FileNotFoundError(2, "No such file or directory", path)
-        return key() if path.endswith(".key") else certificate()
+        return key() if path.endswith((".key", ".p8")) else certificate()
 
     def entries(self, path: str) -> list[str] | None:
         """No sample includes anything."""
@@ -268,36 +273,62 @@ class ProductionTests(ConfCase):
 
     def test_push_domains_share(self) -> None:
         """What the regex stanza says holds for each app."""
-        for app in ("news", "chat"):
+        for app in ("news", "news-dev", "chat", "desk"):
             delivery = self.delivery(f"{app}.push.example.net")
             self.assertEqual(delivery.delivery_method, "apn")
             self.assertEqual(delivery.tls.verify, "host")
             self.assertEqual(delivery.tls.ca, "/etc/ssl/certs/ca-certificates.crt")
-            self.assertEqual(delivery.response_timeout_seconds, 4)
-            self.assertEqual(delivery.idle_timeout_seconds, 300)
+            self.assertEqual(delivery.idle_timeout_seconds, 3600)
             self.assertEqual(delivery.apn_expiry_seconds, 7 * 86400)
         self.assertEqual(self.delivery("example.net").delivery_method, "esmtp")
 
     def test_apps(self) -> None:
-        """One certificate for each; gateways in order of preference."""
-        news = self.delivery("news.push.example.net")
+        """By the team's key, but for one, each with the topic of its app."""
+        team = KeySettings(
+            "/etc/mcmtpush/apps/AuthKey_ABCDE12345.p8", "ABCDE12345", "TEAM567890"
+        )
+        for name, host, topic, credential in (
+            ("news", "api.push.apple.com", "com.example.news", team),
+            ("news-dev", "api.sandbox.push.apple.com", "com.example.news", team),
+            ("calls", "api.push.apple.com", "com.example.phone", team),
+            ("chat", "api.push.apple.com", "com.example.org.chat", None),
+        ):
+            delivery = self.delivery(f"{name}.push.example.net")
+            self.assertEqual(delivery.routes, (Route("apn2", host, 443, 0),))
+            self.assertEqual((delivery.topic, delivery.key), (topic, credential))
+            self.assertEqual(delivery.request_timeout_seconds, 30)
+            self.assertIsNone(delivery.proxy)
+        calls = self.delivery("calls.push.example.net")
+        self.assertEqual((calls.push_type, calls.apn_expiry_seconds), ("voip", 0))
+        chat = self.delivery("chat.push.example.net")
+        self.assertEqual(chat.max_outbound_connections, 16)
+        self.assertEqual(chat.tls.certificate, "/etc/mcmtpush/apps/chat.pem")
+        self.assertEqual(chat.tls.key, "/etc/mcmtpush/apps/chat.key")
+
+    def test_proxy(self) -> None:
+        """The one that is only shown would work."""
+        text = self.text.replace("# apn_proxy", "apn_proxy")
+        path = Path(self.mktemp()).absolute().with_suffix(".conf")
+        path.write_text(text, encoding="utf-8")
+        loaded, findings = load(path)
+        assert loaded is not None
+        self.assertEqual(findings, [])
+        delivery = loaded.delivery(loaded.routing_key("news.push.example.net"))
+        assert delivery.proxy is not None
+        self.assertEqual(delivery.proxy.host, "proxy.example.net")
+
+    def test_binary_gateway(self) -> None:
+        """One domain with gateways of one's own, in order of preference."""
+        desk = self.delivery("desk.push.example.net")
         self.assertEqual(
-            news.routes,
+            desk.routes,
             (
                 Route("apn", "gateway1.example.org", 2195, preference=0),
                 Route("apn", "gateway2.example.org", 2195, preference=1),
             ),
         )
-        self.assertEqual(news.max_outbound_connections, 8)
-        chat = self.delivery("chat.push.example.net")
-        self.assertEqual(
-            [route.host for route in chat.routes], ["gateway1.example.org"]
-        )
-        self.assertEqual(chat.max_outbound_connections, 16)
-        for name, delivery in (("news", news), ("chat", chat)):
-            files = (delivery.tls.certificate, delivery.tls.key)
-            folder = "/etc/mcmtpush/apps"
-            self.assertEqual(files, (f"{folder}/{name}.pem", f"{folder}/{name}.key"))
+        self.assertEqual(desk.response_timeout_seconds, 4)
+        self.assertEqual(desk.max_outbound_connections, 8)
 
     def test_logs(self) -> None:
         """Everything in one log; failures only, with token and tag, in another."""

@@ -12,8 +12,10 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 from attrs import define, field
 
+from mcmtpush import cli
 from mcmtpush.config.explain import Explanation, explain, parse_query
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS, SCOPES
@@ -203,6 +205,44 @@ class OptionsTests(TestCase):
         ):
             found = [row for row in rows if row.startswith(start)]
             self.assertEqual(len(found), 1, start)
+
+
+class CommandTests(TestCase):
+    """What the manual tells people to type."""
+
+    def commands(self) -> list[tuple[str, list[str]]]:
+        """Every `mcmtpush …` in a fenced block, with the page it is on."""
+        found = []
+        for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
+            for block in _CODE.findall(page.read_text(encoding="utf-8")):
+                text = block.replace("\\\n", " ")
+                for words in re.findall(
+                    r"^(?:\$ )?(?:\S*/)?mcmtpush (.*)", text, re.MULTILINE
+                ):
+                    found.append((f"{page.name}: {words}", words.split()))
+        return found
+
+    def test_they_exist(self) -> None:
+        """Each names a verb that there is, and options that it has."""
+        commands = self.commands()
+        self.assertGreater(len(commands), 25)
+        for place, words in commands:
+            verb: click.Command = cli.main
+            while isinstance(verb, click.Group) and words[0] in verb.commands:
+                verb = verb.commands[words.pop(0)]
+            self.assertFalse(isinstance(verb, click.Group), place)
+            known = {option for one in verb.params for option in one.opts} | {"--help"}
+            used = re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(words))
+            self.assertEqual(set(used) - known, set(), place)
+
+    def test_leaving_the_binary_gateway(self) -> None:
+        """The way out shows each of its commands."""
+        shown = [
+            words[0]
+            for place, words in self.commands()
+            if place.startswith("leaving-the-binary-gateway.md")
+        ]
+        self.assertEqual(set(shown), {"migrate", "check", "keys", "send"})
 
 
 class LinkTests(TestCase):
