@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 from mcmtpush.disposition.classify import UNANSWERED
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
 from tests.support.case import TestCase, readable
-from tests.support.pipe import TOKEN, Injection, Pipe
+from tests.support.injector import Injection
+from tests.support.pipe import TOKEN, Pipe
 
 
 BAD_TOKEN = "bad0" * 16

@@ -10,7 +10,8 @@ from attrs import evolve
 
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
 from tests.support.case import TestCase
-from tests.support.pipe import RESPONSE_SECONDS, Injection, Pipe
+from tests.support.injector import Injection
+from tests.support.pipe import RESPONSE_SECONDS, Pipe
 
 
 BAD_TOKEN = "bad0" * 16

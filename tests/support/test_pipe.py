@@ -10,7 +10,9 @@ from twisted.python.failure import Failure
 
 from mcmtpush.values import Message, QueueKey, Record
 from tests.support.case import TestCase
-from tests.support.pipe import HOST_BUFFER, Ledger, Log, Pipe, Wire
+from tests.support.pipe import Pipe
+from tests.support.program import Ledger, Log
+from tests.support.wire import HOST_BUFFER, Wire
 
 
 class Ear(Protocol):
