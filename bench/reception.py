@@ -2,6 +2,9 @@
 
 The load is Postfix's smtp-source without pipelining; delivery is suspended, so
 that reception and the spool alone are measured.  The peer discards.
+
+Beside the rates stands the processor time of each server, all its threads and the
+system's part: it tells more than a rate where others use the machine.
 """
 
 from __future__ import annotations
@@ -10,32 +13,47 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from attrs import frozen
+
 from bench import house
 
 
-def durable(folder: Path, count: int, sessions: int) -> float:
-    """Messages a second into the spool; every row is counted."""
+@frozen
+class Load:
+    """What one load of messages took."""
+
+    rate: float
+    """Messages a second."""
+    cpu: float
+    """Microseconds of the server's processor time for a message."""
+
+
+def loaded(process: house.Process, message: Path, count: int, sessions: int) -> Load:
+    """Send so many messages to this server."""
+    before = process.cpu_seconds()
+    seconds = house.smtp_source(process.port, message, count=count, sessions=sessions)
+    used = process.cpu_seconds() - before
+    return Load(count / seconds, used / count * 1e6)
+
+
+def durable(folder: Path, count: int, sessions: int) -> Load:
+    """Into the spool; every row is counted."""
     message = house.sample(folder)
     with house.gateway(folder, domain="suspend_delivery = true") as process:
-        seconds = house.smtp_source(
-            process.port, message, count=count, sessions=sessions
-        )
+        load = loaded(process, message, count, sessions)
     database = sqlite3.connect(folder / "spool" / "mcmtpush.db")
     rows = database.execute("SELECT count(*) FROM entry").fetchone()[0]
     house.check("rows in the spool", rows, count)
-    return count / seconds
+    return load
 
 
-def bare(folder: Path, count: int, sessions: int) -> float:
-    """Messages a second into nothing."""
+def bare(folder: Path, count: int, sessions: int) -> Load:
+    """Into nothing."""
     message = house.sample(folder)
     port = house.free_port()
     program = str(Path(house.__file__).with_name("bare.py"))
     with house.running([sys.executable, program, str(port)], port, folder) as process:
-        seconds = house.smtp_source(
-            process.port, message, count=count, sessions=sessions
-        )
-    return count / seconds
+        return loaded(process, message, count, sessions)
 
 
 def main() -> None:
@@ -45,7 +63,7 @@ def main() -> None:
         options.count, options.rounds = 200, 1
     report = house.Report(
         f"reception: {options.count} messages of 1 KB, {options.sessions} sessions",
-        ("round", "durable/s", "bare/s", "ratio"),
+        ("round", "durable/s", "bare/s", "ratio", "durable CPU us", "bare CPU us"),
     )
     for number in range(options.rounds):
         with house.scratch() as folder:
@@ -53,8 +71,14 @@ def main() -> None:
         with house.scratch() as folder:
             ours = durable(folder, options.count, options.sessions)
         report.add(
-            **{"round": number + 1, "durable/s": ours, "bare/s": other},
-            ratio=ours / other,
+            **{
+                "round": number + 1,
+                "durable/s": ours.rate,
+                "bare/s": other.rate,
+                "ratio": ours.rate / other.rate,
+                "durable CPU us": ours.cpu,
+                "bare CPU us": other.cpu,
+            }
         )
     report.facts["median ratio"] = house.median([row["ratio"] for row in report.rows])
     report.show(options.json)
