@@ -22,6 +22,7 @@ from twisted.python import usage
 from mcmtpush._version import __version__
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
+from mcmtpush.dispatch import hasten
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
 from mcmtpush.memory import ProcessMemory
@@ -77,6 +78,7 @@ def makeService(options: Options) -> Gateway:
     reactor: Any = installed
     # Timers must not follow a wall clock that is set: the reactor's default does.
     reactor.seconds = time.monotonic
+    hasten(reactor)
     sys.excepthook = say_in_one_line
     world = World(
         reactor=reactor,
