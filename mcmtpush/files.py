@@ -39,6 +39,17 @@ class DiskFiles:
         return stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116
 
 
+def stamp(path: str | None) -> object:
+    """Changes whenever the file does; None for no path."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - of strings
+    except OSError:
+        return "absent"
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def _check_regular(mode: int, path: str) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

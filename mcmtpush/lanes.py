@@ -20,6 +20,7 @@ from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.expiry import Expiries
 from mcmtpush.delivery.feedback import FeedbackPoller, LogReport, Poll
+from mcmtpush.delivery.key import KeyFiles
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
@@ -95,11 +96,13 @@ class Lanes:
     _limits: Limits = field(init=False)
     _buckets: Buckets = field(init=False, factory=Buckets)
     _expiries: Expiries = field(init=False)
+    _keys: KeyFiles = field(init=False)
     _names: Names | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self._limits = Limits(self.configuration.process().server_limit)
         self._expiries = Expiries(self.now)
+        self._keys = KeyFiles(self.reactor, self.now)
 
     def open(self, queue: Queue) -> Lane:
         """The delivery side of a new queue."""
@@ -154,6 +157,7 @@ class Lanes:
             counters=self.counters,
             limits=self._limits,
             buckets=self._buckets,
+            credential=self._keys.of(settings.key),
         )
         self._pools[queue.key] = pool
         return pool

@@ -8,7 +8,6 @@ Knows no notifications and keeps no connections.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
@@ -45,6 +44,7 @@ from mcmtpush.delivery.expiry import Expiries
 from mcmtpush.delivery.proxy import ProxyEndpoint
 from mcmtpush.delivery.routes import HTTP2, port_of
 from mcmtpush.errors import ConfigError, RemoteProtocolError
+from mcmtpush.files import stamp
 from mcmtpush.ports import Dice
 
 
@@ -137,7 +137,7 @@ class TlsContexts:
     def _current(self) -> SSL.Context:
         settings = self._settings
         paths = (settings.certificate, settings.key, settings.ca)
-        stamps = tuple(map(_stamp, paths))
+        stamps = tuple(map(stamp, paths))
         if self._context is None:
             self._context, self._ends_at = self._build()
         elif stamps != self._stamps:
@@ -433,17 +433,6 @@ def _read(option: str, path: str) -> bytes:
         raise _fault(
             option, f"{path} cannot be read: {error.strerror}", path
         ) from error
-
-
-def _stamp(path: str | None) -> object:
-    """Changes whenever the file does."""
-    if path is None:
-        return None
-    try:
-        found = os.stat(path)  # noqa: PTH116 - settings are strings
-    except OSError:
-        return "absent"
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _given(path: str | None) -> bool:

@@ -26,7 +26,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import ConnectionCompleter
 from zope.interface import implementer
 
-from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.config.views import (
+    DeliverySettings,
+    KeySettings,
+    ProxySettings,
+    Route,
+    TlsClientSettings,
+)
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.binary import BinaryConnection
 from mcmtpush.delivery.expiry import Expiries
@@ -658,6 +664,25 @@ class ConnectorTests(TestCase):
             bind_address="192.0.2.9",
         )
         self.assertEqual((port, timeout, bind), (4444, 7, ("192.0.2.9", 0)))
+
+    def test_http2(self) -> None:
+        """Its port is another; with a key no certificate is looked for."""
+        key = KeySettings("/nowhere/AuthKey.p8", "KEY0000001", "TEAM000001")
+        tls = TlsClientSettings(certificate="/nowhere/cert.pem")
+        route = Route("apn2", "gw.example", None, 1)
+        self.assertEqual(self.dial(route, key=key, tls=tls)[:2], ("127.0.0.1", 443))
+        with self.assertRaisesRegex(ConfigError, "cert.pem cannot be read"):
+            self.dial(route, tls=tls)
+
+    def test_proxy(self) -> None:
+        """Routes over HTTP/2 go through it, the binary interface does not."""
+        proxy = ProxySettings("192.0.2.7", 3128)
+        for scheme, expected in (
+            ("apn2", ("192.0.2.7", 3128)),
+            ("apn", ("192.0.2.8", 2195)),
+        ):
+            route = Route(scheme, "192.0.2.8", None, 1)
+            self.assertEqual(self.dial(route, proxy=proxy)[:2], expected)
 
     def test_ipv6_literal(self) -> None:
         """An address in brackets is dialled without them, and not looked up."""
