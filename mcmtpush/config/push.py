@@ -67,7 +67,6 @@ def _http2(find: Find, routes: Sequence[Route]) -> dict[str, Any]:
         "proxy": _proxy(find("apn_proxy").value),
         "request_timeout_seconds": _request_timeout(find),
         "http2_idle_seconds": _idle(find),
-        "broadcast_route": _second_host(find("apn_broadcast_host").value),
         "manage_route": _second_host(find("apn_manage_host").value)
         or manage_route(routes),
     }

@@ -124,7 +124,6 @@ class DeliverySettings:
     acceptance; `request_timeout_seconds` for HTTP/2, which always answers.
     `idle_timeout_seconds` and `http2_idle_seconds` differ likewise: Apple wants its
     connections kept.
-    `broadcast_route` None means where the pushes go.
     """
 
     delivery_method: str = "esmtp"
@@ -162,7 +161,6 @@ class DeliverySettings:
     proxy: ProxySettings | None = None
     request_timeout_seconds: float = 30.0
     http2_idle_seconds: int = 3600
-    broadcast_route: Route | None = None
     manage_route: Route | None = None
 
 

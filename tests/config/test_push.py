@@ -22,7 +22,6 @@ domain "e.com" {
   apn_key_file = keys/AuthKey.p8 apn_key_id = ABCDE12345 apn_team_id = "TEAM567890"
   apn_topic = com.example.app apn_push_type = LiveActivity apn_priority = 5
   apn_collapse_id = score apn_proxy = "http://u:secret@proxy:3128"
-  apn_broadcast_host = api-broadcast.push.apple.com
   apn_manage_host = "127.0.0.1:2196" delivery_response_timeout = 12500
 }
 """
@@ -57,10 +56,6 @@ class ViewTests(TestCase):
                 Route("apn2", "api.push.apple.com", 443, 0),
                 Route("apn", "old.example", 2195, 1),
             ),
-        )
-        self.assertEqual(
-            found.broadcast_route,
-            Route("apn2", "api-broadcast.push.apple.com", 443, 0),
         )
         self.assertEqual(found.manage_route, Route("apn2", "127.0.0.1", 2196, 0))
         self.assertEqual(found.request_timeout_seconds, 12.5)

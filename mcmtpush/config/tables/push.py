@@ -65,7 +65,6 @@ HTTP2: tuple[Option, ...] = (
         "route",
         SENDING,
         used=True,
-        apn_broadcast_host=(None, "Host for broadcasts; unset is the route's."),
         apn_manage_host=(None, "Host for channels; unset is found by the route."),
     ),
 )
