@@ -184,7 +184,8 @@ class Lanes:
             load_mail=self.mails.load_mail,
             disposition=self.disposition,
             clock=self.reactor,
-            now=self.now,
             dice=self.dice,
             counters=self.counters,
+            limits=self._limits,
+            buckets=self._buckets,
         )

@@ -17,11 +17,11 @@ from twisted.logger import Logger
 
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
+from mcmtpush.delivery.allowance import Allowance
 from mcmtpush.delivery.desk import Credential
 from mcmtpush.delivery.goal import SPACING_SECONDS, connection_goal, spaced_goal
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.patience import Patience
-from mcmtpush.delivery.permit import Permits
 from mcmtpush.delivery.routes import HTTP2, Routes, port_of
 from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
@@ -110,15 +110,13 @@ class Pool:
         )
         self._spacing = any(route.scheme == HTTP2 for route in settings.routes)
         self._opened_at = -inf
-        self._rate = buckets.of(settings.message_throttle)
-        self._permits = Permits(
-            limits.share(
-                (settings.binding_limit, settings.scope_limit),
-                free=self._wake,
-                yield_one=self._yield_one,
-            ),
-            buckets.of(settings.connection_throttle),
-            clock,
+        self._allowance = Allowance(
+            settings,
+            limits=limits,
+            buckets=buckets,
+            clock=clock,
+            wake=self._wake,
+            yield_one=self._yield_one,
         )
         self._sieve = Sieve(settings.guard)
         self._quiet: IDelayedCall | None = None  # running while something is kept
@@ -126,7 +124,6 @@ class Pool:
         self._slots: list[Slot] = []
         self._first = 0  # of the slots, for the next turn's sharing
         self._turn: IDelayedCall | None = None
-        self._later: IDelayedCall | None = None  # a turn when a rate allows more
         self._dry = False  # a connection had room and nothing was to be taken
         self._in_trouble = False
         self._successors: dict[Slot, Slot] = {}  # connecting, and whom they relieve
@@ -164,11 +161,10 @@ class Pool:
             self._drained = []
         done: Deferred[None] = Deferred()
         self._drained.append(done)
-        for call in (self._turn, self._later):
-            if call is not None and call.active():
-                call.cancel()
-        self._turn = self._later = None
-        self._permits.decline()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        self._allowance.stop()
         for slot in list(self._slots):
             slot.stop()
         self._finish()
@@ -205,7 +201,7 @@ class Pool:
         """See `Watcher`."""
         relieved = self._successors.pop(slot, None)
         if slot.phase not in _LIVE:
-            self._permits.gone(slot)
+            self._allowance.gone(slot)
         if slot.phase is Phase.STOPPED and slot in self._slots:
             self._slots.remove(slot)
         elif slot.phase is Phase.READY and relieved and relieved.phase is Phase.READY:
@@ -287,23 +283,13 @@ class Pool:
         if self._turn is None and self._drained is None:
             self._turn = self._clock.callLater(0, self._work)
 
-    def _wake_in(self, seconds: float) -> None:
-        """A turn in so many seconds, or sooner."""
-        if seconds == inf or self._drained is not None:
-            return
-        if self._later is not None and self._later.active():
-            if self._later.getTime() <= self._clock.seconds() + seconds:
-                return
-            self._later.cancel()
-        self._later = self._clock.callLater(seconds, self._wake)
-
     def _work(self) -> None:
         self._turn = None
         backlog = 0 if self._sieve.tripped else self._queue.backlog
         if backlog:
             self._share(backlog)
         if not backlog or self._dry or not self._open(backlog):
-            self._permits.decline()
+            self._allowance.decline()
 
     def _share(self, backlog: int) -> None:
         """Hand out what is there over the connections that have room."""
@@ -317,10 +303,9 @@ class Pool:
                 break
             share = max(SMALLEST_SHARE, -(-left // (len(ready) - index)))
             wanted = min(share, slot.room, BATCH_LIMIT)
-            granted = self._grant(wanted)
+            granted = self._allowance.grant(wanted)
             entries = self._queue.take(granted) if granted else []
-            if self._rate is not None:
-                self._rate.give_back(granted - len(entries))
+            self._allowance.give_back(granted - len(entries))
             if entries:
                 slot.attempt(entries)
                 left -= len(entries)
@@ -332,17 +317,6 @@ class Pool:
         if ready:
             self._wake()
 
-    def _grant(self, wanted: int) -> int:
-        """How many the rate allows now; when it allows less, a turn comes later."""
-        rate = self._rate
-        if rate is None:
-            return wanted
-        now = self._clock.seconds()
-        granted = rate.take(wanted, now)
-        if granted < wanted:
-            self._wake_in(rate.wait(now))
-        return granted
-
     def _open(self, backlog: int) -> bool:
         """Open what the backlog deserves, a few at a time, one after a failure.
 
@@ -353,11 +327,11 @@ class Pool:
         slots = self._slots
         if self._is_away:
             return False
-        rate, now = self._rate, self._clock.seconds()
-        if rate and self.connections and rate.wait(now):
+        if self.connections and self._allowance.exhausted:
             return False  # another connection would not make it faster
+        now = self._clock.seconds()
         if self._spacing and (left := self._opened_at + SPACING_SECONDS - now) > 0:
-            self._wake_in(left)
+            self._allowance.wake_in(left)
             return False
         wanted = self._goal(backlog)
         phases = [slot.phase for slot in slots]
@@ -368,7 +342,7 @@ class Pool:
         for _ in range(min(missing, allowed - phases.count(Phase.CONNECTING))):
             slot = self._begin()
             if slot is None:
-                return self._permits.wait_seconds == inf
+                return self._allowance.in_line
             if slot.phase is Phase.WAITING:
                 return False
         return False
@@ -399,9 +373,8 @@ class Pool:
     def _begin(self, *, relieving: Slot | None = None) -> Slot | None:
         """Begin a connection; None when it is not permitted."""
         slot = self._spare()
-        if not self._permits.grant(slot):
+        if not self._allowance.permit(slot):
             self._counters.add("delivery.limited")
-            self._wake_in(self._permits.wait_seconds)
             return None
         if relieving is not None:
             self._successors[slot] = relieving
@@ -419,7 +392,7 @@ class Pool:
     def _may_add(self) -> bool:
         """Whether one more connection than there are now is within the limit."""
         limit = self._settings.max_outbound_connections
-        return (limit < 0 or self.connections < limit) and not self._permits.full
+        return (limit < 0 or self.connections < limit) and not self._allowance.full
 
     def _spare(self) -> Slot:
         """The idle slot with most to answer for, or a new one."""

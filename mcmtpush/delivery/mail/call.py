@@ -53,6 +53,9 @@ class Phase(Enum):
     ENDED = "gone"
 
 
+_BURDENS = {Phase.LOADING: 1, Phase.SENDING: 2}
+
+
 class Contexts(Protocol):
     """TLS of one queue: `delivery.tls.TlsContexts`."""
 
@@ -136,6 +139,16 @@ class Call:
     def is_ready(self) -> bool:
         """Whether `attempt` may be called."""
         return self.phase is Phase.READY and not self.left and self._connection.is_ready
+
+    @property
+    def may_go_in_clear(self) -> bool:
+        """Whether its mail may be sent without TLS where TLS fails."""
+        return self.terms.tls == "ifavailable" and self.terms.fallback
+
+    @property
+    def burden(self) -> int:
+        """How much would be lost by its end: the least where it carries nothing."""
+        return _BURDENS.get(self.phase, 0)
 
     def open(self) -> None:
         """Connect."""

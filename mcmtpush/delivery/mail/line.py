@@ -37,10 +37,13 @@ class Line:
                 unsendable.append(entry)
         return unsendable
 
-    def next(self) -> list[Entry]:
-        """The next message's entries, out of the line; empty when there are none."""
+    def next(self, limit: int = GROUP_LIMIT) -> list[Entry]:
+        """The next message's entries, out of the line; empty when there are none.
+
+        With a smaller `limit` some of its recipients may be left for another time.
+        """
         group: list[Entry] = []
-        while self._entries and len(group) < GROUP_LIMIT:
+        while self._entries and len(group) < min(limit, GROUP_LIMIT):
             if group and not _go_together(group[0].message, self._entries[0].message):
                 break
             group.append(self._entries.popleft())

@@ -11,55 +11,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
+from mcmtpush.delivery.allowance import Allowance
 from mcmtpush.delivery.goal import connection_goal
+from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.call import Call, Contexts, Means, Phase
 from mcmtpush.delivery.mail.event import Over
 from mcmtpush.delivery.mail.exchange import (
-    Hosts,
     Resolver,
     Survey,
     Target,
     Unavailable,
     survey,
 )
-from mcmtpush.delivery.mail.line import Line
+from mcmtpush.delivery.mail.guide import Guide
+from mcmtpush.delivery.mail.line import GROUP_LIMIT
 from mcmtpush.delivery.mail.manner import manner_of
+from mcmtpush.delivery.mail.supply import TURN_LIMIT, Supply
 from mcmtpush.delivery.mail.trouble import Losses, Trouble
+from mcmtpush.delivery.mail.voice import Voice
 from mcmtpush.delivery.slot import wait_seconds
-from mcmtpush.ports import Clock, Dice, Disposition, Now, Queue
-from mcmtpush.values import (
-    Accepted,
-    Answered,
-    Attempt,
-    Discarded,
-    Entry,
-    Outcome,
-    Undecided,
-)
+from mcmtpush.ports import Clock, Dice, Disposition, Queue
+from mcmtpush.throttle import Buckets
+from mcmtpush.values import Answered, Attempt, Entry
 
-
-BATCH_LIMIT: Final = 100
-"""What is taken from the queue at a time."""
-
-TURN_LIMIT: Final = 1000
-"""What one turn settles without a server, so that it stays short."""
 
 CONNECTING_LIMIT: Final = 4
 """Connections opened at the same time while all is well."""
-
-FRESH_SECONDS: Final = 60.0
-"""For so long what was looked up is used again."""
-
-CLEAR_SECONDS: Final = 600.0
-"""For so long a server whose TLS failed is called in clear at once."""
 
 DRAIN_SECONDS: Final = 20.0
 """What messages that are being sent get to be finished."""
@@ -67,18 +49,7 @@ DRAIN_SECONDS: Final = 20.0
 UNREAD_SECONDS: Final = 1.0
 """How long to wait when the spool did not give a message."""
 
-UNSENDABLE: Final = Answered(553, "5.1.3 [internal] address cannot be sent")
-
 _ESTABLISHED: Final = frozenset({Phase.READY, Phase.LOADING, Phase.SENDING})
-
-_COUNTED: Final[dict[type[Outcome], str]] = {
-    Accepted: "delivery.mail_accepted",
-    Answered: "delivery.mail_refused",
-    Undecided: "delivery.mail_undecided",
-    Discarded: "delivery.mail_returned",
-}
-
-_log = Logger()
 
 
 class MailPool:
@@ -92,7 +63,8 @@ class MailPool:
         connect: makes an endpoint for an address and a port.
         tls: makes TLS connections for STARTTLS.
         load_mail: the mail of a spool row, None if there is none.
-        disposition, clock, now, dice, counters: as for `delivery.pool.Pool`.
+        disposition, clock, dice, counters, limits, buckets: as for
+            `delivery.pool.Pool`, with which the last two are shared.
 
     Nothing is done inside `work`: it arranges one call in the next turn of the
     clock, however often it is called.
@@ -110,16 +82,41 @@ class MailPool:
         load_mail: Callable[[int], Deferred[bytes | None]],
         disposition: Disposition,
         clock: Clock,
-        now: Now,  # noqa: ARG002 - every lane is given it; mail has no use for it
         dice: Dice,
         counters: Counters,
+        limits: Limits,
+        buckets: Buckets,
     ) -> None:
         self._queue = queue
         self._settings = settings
-        self._manner = manner_of(settings, hostname)
-        self._own_names = (hostname, self._manner.terms.hostname)
-        self._resolver = resolver
-        self._disposition = disposition
+        manner = manner_of(settings, hostname)
+
+        def look() -> Deferred[Survey]:
+            found = survey(
+                queue.key.domain,
+                settings.routes,
+                resolver,
+                own_names=(hostname, manner.terms.hostname),
+                dice=dice,
+            )
+            return Deferred.fromCoroutine(found)
+
+        self._guide = Guide(
+            look,
+            clock=clock,
+            rest_seconds=manner.rest_seconds,
+            terms=manner.terms,
+        )
+        self._allowance = Allowance(
+            settings,
+            limits=limits,
+            buckets=buckets,
+            clock=clock,
+            wake=self._wake,
+            yield_one=self._yield_one,
+        )
+        self._voice = Voice(queue.key.domain)
+        self._supply = Supply(queue, disposition, counters)
         self._clock = clock
         self._dice = dice
         self._counters = counters
@@ -131,18 +128,12 @@ class MailPool:
             settings.connect_timeout_seconds,
             settings.idle_timeout_seconds,
         )
-        self._hosts = Hosts(rest_seconds=self._manner.rest_seconds)
         self._trouble = Trouble(
-            sweep_after=self._manner.sweep_after,
+            sweep_after=manner.sweep_after,
             patience_seconds=settings.connect_timeout_to_delay_seconds,
         )
         self._losses = Losses()
-        self._line = Line()
         self._calls: list[Call] = []
-        self._in_clear: dict[Target, float] = {}
-        self._surveying: Deferred[Survey] | None = None
-        self._surveyed_at: float | None = None
-        self._verdict: Answered | None = None  # of the last survey
         self._turn: IDelayedCall | None = None
         self._waiting: IDelayedCall | None = None  # to connect again
         self._unread: IDelayedCall | None = None  # to load again
@@ -193,32 +184,31 @@ class MailPool:
             self._losses.judge(attempts, used=call.begun > 1)
         if call.answers:
             self._worked(call.target)
-        self._settle(attempts)
+        self._supply.settle(attempts)
+        self._wake()
         limit = self._settings.max_deliveries_per_connection
         if 0 < limit <= call.delivered:
             call.stop()
 
     def returned(self, entries: Sequence[Entry], reason: str) -> None:
         """See `call.Watcher`."""
-        self._give_back(entries)
+        self._supply.give_back(entries)
+        self._wake()
         if reason and self._unread is None and self._drained is None:
-            _log.warn(
-                "{domain}: mail cannot be read from the spool: {reason}; "
-                "it stays queued and is tried again",
-                domain=self._queue.key.domain,
-                reason=reason,
-            )
+            self._voice.unread(reason)
             self._unread = self._clock.callLater(UNREAD_SECONDS, self._read_again)
 
     def ended(self, call: Call, over: Over) -> None:
         """See `call.Watcher`."""
         self._calls.remove(call)
+        self._allowance.gone(call)
         if self._drained is None and not (call.answers or over.agreed or call.left):
-            if over.tls and self._may_go_in_clear(call):
-                self._in_clear[call.target] = self._clock.seconds()
-                self._call(call.target)
-                return
-            self._failed(call.target, over)
+            if over.tls and call.may_go_in_clear:
+                self._guide.go_in_clear(call.target)
+                if self._call(call.target):
+                    return
+            else:
+                self._failed(call.target, over)
         self._release()
         self._wake()
         self._finish()
@@ -232,138 +222,106 @@ class MailPool:
     def _work(self) -> None:
         self._turn = None
         self._pass_on()
-        if self._verdict is not None and self._is_fresh:
-            return
-        if self._unread is None:
+        if self._guide.verdict is None and self._unread is None:
             self._hand_out()
-        wanted = self._queue.backlog or self._line
-        if wanted and not self._dry and self._waiting is None:
-            self._open()
+        if not self._wants_more or not self._open():
+            self._allowance.decline()
+
+    @property
+    def _wants_more(self) -> bool:
+        """Whether connections are of use that there are not."""
+        if self._guide.verdict is not None or self._waiting is not None or self._dry:
+            return False
+        return self._supply.waiting > 0
 
     def _pass_on(self) -> None:
         """Settle those who wait for nothing better than a word for everybody."""
-        if self._verdict is not None and self._is_fresh:
-            answer, limit = self._verdict, TURN_LIMIT
-        elif self._trouble.sentence is not None:
-            answer, limit = self._trouble.sentence, self._trouble.sentenced
+        verdict, trouble = self._guide.verdict, self._trouble
+        if verdict is not None:
+            told = self._supply.answer(verdict, TURN_LIMIT)
+        elif trouble.sentence is not None:
+            told = self._supply.answer(trouble.sentence, trouble.sentenced)
+            if told:
+                trouble.serve(told)
         else:
             return
-        entries = self._queue.take(min(limit, TURN_LIMIT))
-        if entries:
-            self._trouble.serve(len(entries))
-            self._settle([Attempt(entry, answer) for entry in entries])
+        if told:
+            self._wake()
 
     def _hand_out(self) -> None:
         for call in [each for each in self._calls if each.is_ready]:
-            entries = self._next()
+            granted = self._allowance.grant(GROUP_LIMIT)
+            entries = self._supply.next(granted) if granted else []
+            self._allowance.give_back(granted - len(entries))
             if not entries:
-                self._dry = True
+                self._dry = bool(granted)
                 return
             call.attempt(entries)
 
-    def _next(self) -> list[Entry]:
-        """One message's entries; none if there is nothing to take."""
-        while not self._line:
-            taken = self._queue.take(BATCH_LIMIT)
-            if not taken:
-                break
-            unsendable = self._line.add(taken)
-            if unsendable:
-                self._settle([Attempt(entry, UNSENDABLE) for entry in unsendable])
-        return self._line.next()
+    def _open(self) -> bool:
+        """Open what the backlog deserves, a few at a time, one after a failure.
 
-    def _open(self) -> None:
-        """Open what the backlog deserves, a few at a time, one after a failure."""
+        Whether more is wanted that was not permitted.
+        """
+        if self._calls and self._allowance.exhausted:
+            return False  # another connection would not make it faster
         wanted = connection_goal(
-            backlog=self._queue.backlog + len(self._line),
+            backlog=self._supply.waiting,
             limit=self._settings.max_outbound_connections,
             aggressiveness=self._settings.connection_aggressiveness,
         )
         connecting = sum(each.phase is Phase.CONNECTING for each in self._calls)
         allowed = 1 if self._trouble.failures else CONNECTING_LIMIT
         count = min(wanted - len(self._calls), allowed - connecting)
-        if count > 0 and not self._is_fresh:
-            self._look_up()
-            return
+        if count > 0 and not self._guide.is_fresh:
+            self._guide.look_up(self._looked_up)
+            return False
         for _ in range(count):
-            target = self._hosts.next(self._clock.seconds())
+            target = self._guide.next()
             if target is None or self._waiting is not None:
-                return
-            self._call(target)
+                return False
+            if not self._call(target):
+                return self._allowance.in_line
+        return False
 
-    def _call(self, target: Target) -> None:
-        terms = self._manner.terms
-        if self._clock.seconds() < self._in_clear.get(target, -CLEAR_SECONDS) + (
-            CLEAR_SECONDS
-        ):
-            terms = evolve(terms, tls="no")
-        call = Call(self, self._means, target, terms)
+    def _call(self, target: Target) -> bool:
+        """Call this server if one more connection is permitted; whether it is."""
+        call = Call(self, self._means, target, self._guide.terms_for(target))
+        if not self._allowance.permit(call):
+            self._counters.add("delivery.limited")
+            return False
         self._calls.append(call)
         call.open()
+        return True
+
+    def _yield_one(self) -> None:
+        """Lanes that have no connection wait for one of ours."""
+        calls = [each for each in self._calls if not each.left]
+        if calls:
+            self._counters.add("delivery.yielded")
+            min(calls, key=lambda each: each.burden).stop()
 
     # -- where to -----------------------------------------------------------------
 
-    @property
-    def _is_fresh(self) -> bool:
-        surveyed_at = self._surveyed_at
-        if surveyed_at is None:
-            return False
-        return self._clock.seconds() - surveyed_at < FRESH_SECONDS
-
-    def _look_up(self) -> None:
-        if self._surveying is not None:
-            return
-        self._surveying = Deferred.fromCoroutine(
-            survey(
-                self._queue.key.domain,
-                self._settings.routes,
-                self._resolver,
-                own_names=self._own_names,
-                dice=self._dice,
-            )
-        )
-        self._surveying.addErrback(_unknown).addCallback(self._looked_up)
-
     def _looked_up(self, found: Survey) -> None:
-        self._surveying = None
         if self._drained is not None:
             return
-        domain = self._queue.key.domain
         if isinstance(found, Unavailable):
-            if len(self._hosts):
-                self._surveyed_at = self._clock.seconds()
-            else:
-                _log.warn(
-                    "{domain}: cannot look up where its mail goes: {reason}; "
-                    "it stays queued and is tried again",
-                    domain=domain,
-                    reason=found.reason,
-                )
+            if not self._guide.is_fresh:
+                self._voice.unknown(found.reason)
                 self._back_off(alone=True)
-        else:
-            self._surveyed_at = self._clock.seconds()
-            self._verdict = found if isinstance(found, Answered) else None
-            self._hosts.update(found if isinstance(found, tuple) else ())
-            if self._verdict is not None:
-                self._give_back(self._line.clear())
-                _log.warn(
-                    "{domain}: nowhere to send its mail: {text}",
-                    domain=domain,
-                    text=self._verdict.text,
-                )
+        elif isinstance(found, Answered):
+            self._supply.clear()
+            self._voice.nowhere(found.text)
         self._wake()
 
     # -- how it goes --------------------------------------------------------------
 
     def _worked(self, target: Target) -> None:
         """The server takes something, or objects to something."""
-        self._hosts.clear(target)
+        self._guide.hosts.clear(target)
         if self._trouble.clear():
-            _log.info(
-                "{domain}: {target} takes mail again",
-                domain=self._queue.key.domain,
-                target=_name(target),
-            )
+            self._voice.works(target)
 
     def _failed(self, target: Target, over: Over) -> None:
         """No connection, or one that was closed without an answer to anything."""
@@ -374,14 +332,9 @@ class MailPool:
             self._back_off(alone=False)
             return
         self._trouble.note(over.answer)
-        if self._hosts.fail(target, now):
-            _log.warn(
-                "{domain}: {target} rests: {reason}",
-                domain=self._queue.key.domain,
-                target=_name(target),
-                reason=over.reason,
-            )
-        if self._hosts.all_rest(now):
+        if self._guide.hosts.fail(target, now):
+            self._voice.rests(target, over.reason)
+        if self._guide.hosts.all_rest(now):
             self._back_off(alone=True)
 
     def _back_off(self, *, alone: bool) -> None:
@@ -389,16 +342,12 @@ class MailPool:
         if self._waiting is not None:
             return
         if alone:
-            self._give_back(self._line.clear())
+            self._supply.clear()
         self._trouble.fail(self._queue.backlog if alone else 0, self._clock.seconds())
         if alone:
-            self._surveyed_at = None
+            self._guide.forget()
             if self._trouble.failures == 1:
-                _log.warn(
-                    "{domain}: no mail server takes messages; they stay queued and "
-                    "it is tried again",
-                    domain=self._queue.key.domain,
-                )
+                self._voice.unreachable()
         seconds = wait_seconds(self._trouble.failures, self._dice)
         self._waiting = self._clock.callLater(seconds, self._waited)
 
@@ -411,25 +360,12 @@ class MailPool:
         self._unread = None
         self.work()
 
-    def _may_go_in_clear(self, call: Call) -> bool:
-        return call.terms.tls == "ifavailable" and call.terms.fallback
-
     # -- inside -------------------------------------------------------------------
-
-    def _settle(self, attempts: Sequence[Attempt]) -> None:
-        for attempt in attempts:
-            self._counters.add(_COUNTED[type(attempt.outcome)])
-        self._disposition.settle(self._queue.key, attempts)
-        self._wake()
-
-    def _give_back(self, entries: Sequence[Entry]) -> None:
-        if entries:
-            self._settle([Attempt(entry, Discarded()) for entry in entries])
 
     def _release(self) -> None:
         """What was taken goes back when nobody is about to carry it."""
         if not self._calls and (self._waiting is not None or self._drained is not None):
-            self._give_back(self._line.clear())
+            self._supply.clear()
 
     def _stop(self) -> None:
         """Nothing begins any more."""
@@ -437,9 +373,9 @@ class MailPool:
             if timer is not None:
                 timer.cancel()
         self._turn = self._waiting = self._unread = None
-        if self._surveying is not None:
-            self._surveying.cancel()
-        self._give_back(self._line.clear())
+        self._guide.stop()
+        self._allowance.stop()
+        self._supply.clear()
         for call in list(self._calls):
             call.stop()
         if self._calls:
@@ -459,12 +395,3 @@ class MailPool:
         drained, self._drained = self._drained, []
         for done in drained:
             done.callback(None)
-
-
-def _unknown(failure: Failure) -> Survey:
-    """Whatever befell the lookup, it says nothing about the domain."""
-    return Unavailable(failure.getErrorMessage())
-
-
-def _name(target: Target) -> str:
-    return f"{target.name} [{target.address}]:{target.port}"

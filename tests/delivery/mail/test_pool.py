@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 
-from mcmtpush.config.views import DeliverySettings, Route, TlsClientSettings
+from mcmtpush.config.views import (
+    DeliverySettings,
+    LimitSettings,
+    Route,
+    ThrottleSettings,
+    TlsClientSettings,
+)
 from mcmtpush.counters import Counters
+from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail import pool as module
 from mcmtpush.delivery.mail.event import TLS_FAILED, Terms
 from mcmtpush.delivery.mail.exchange import (
@@ -24,10 +31,10 @@ from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.trouble import LOST, UNREACHABLE
 from mcmtpush.delivery.tls import TlsContexts
 from mcmtpush.errors import ConfigError, SpoolError
+from mcmtpush.throttle import Buckets
 from mcmtpush.values import Accepted, Answered, Discarded, Undecided
 from tests.delivery.mail.stage import (
     KEY,
-    NOW,
     Directory,
     Servers,
     Settled,
@@ -58,7 +65,15 @@ class PoolCase(TestCase):
         self.tls: Any = TlsContexts(TlsClientSettings())
         self.make(3)
 
-    def make(self, count: int, *, again: tuple[type, ...] = (), **changes: Any) -> None:
+    def make(
+        self,
+        count: int,
+        *,
+        again: tuple[type, ...] = (),
+        limits: Limits | None = None,
+        buckets: Buckets | None = None,
+        **changes: Any,
+    ) -> None:
         self.queue = Waiting([an_entry(row) for row in range(1, count + 1)])
         self.settled = Settled(self.queue, again)
         manner = {
@@ -87,9 +102,10 @@ class PoolCase(TestCase):
             load_mail=self.load_mail,
             disposition=self.settled,
             clock=self.clock,
-            now=lambda: NOW,
             dice=Always(),
             counters=self.counters,
+            limits=limits or Limits(1000),
+            buckets=buckets or Buckets(),
         )
 
     def load_mail(self, row: int) -> Deferred[bytes | None]:
@@ -217,6 +233,18 @@ class DeliveryTests(PoolCase):
         self.turns()
         self.assertEqual(self.serve(self.servers.accept(greet=True)), 1)
 
+    def test_drained_within_limits(self) -> None:
+        """A lane that ends gives back every place it had."""
+        limits = Limits(5)
+        self.make(30, max_outbound_connections=5, limits=limits)
+        self.connect()
+        self.assertGreater(limits.used, 1)
+        done = self.pool.drain()
+        for _ in range(30):
+            self.servers.sink()
+            self.clock.advance(1.0)
+        self.assertEqual((self.successResultOf(done), limits.used), (None, 0))
+
     def test_unsendable(self) -> None:
         """An address that would break a command is refused here."""
         self.queue.entries = [
@@ -231,6 +259,104 @@ class DeliveryTests(PoolCase):
             self.settled.outcomes(),
             [(1, refused), (2, refused), (3, refused), (4, PROVEN)],
         )
+
+
+class AllowanceTests(PoolCase):
+    """Rates and numbers, as for push."""
+
+    def test_message_rate(self) -> None:
+        """No more recipients in a period than the rate allows, and then the rest."""
+        rate = ThrottleSettings(10, 60)
+        self.make(25, message_throttle=rate, idle_timeout_seconds=0)
+        wire = self.connect()
+        taken = [self.serve(wire)]
+        for _ in range(2):
+            self.clock.advance(59.0)
+            self.turns()
+            taken.append(self.serve(wire))
+            self.clock.advance(2.0)
+            self.turns()
+            taken.append(self.serve(wire))
+        self.assertEqual(taken, [10, 0, 10, 0, 5])
+
+    def test_a_transaction_is_split(self) -> None:
+        """Recipients that the rate does not allow yet go in a later transaction."""
+        rate = ThrottleSettings(3, 60)
+        self.make(0, message_throttle=rate, idle_timeout_seconds=0)
+        self.queue.entries = [an_entry(row, batch_id="one") for row in range(1, 5)]
+        wire = self.connect()
+        self.assertEqual((self.serve(wire), len(self.settled.attempts)), (1, 3))
+        self.clock.advance(61.0)
+        self.turns()
+        self.serve(wire)
+        self.assertEqual(len(self.settled.attempts), 4)
+
+    def test_rate_is_shared(self) -> None:
+        """Two lanes that fall back to one definition have one rate together."""
+        rate, buckets = ThrottleSettings(5, 60), Buckets()
+        self.make(4, message_throttle=rate, buckets=buckets)
+        self.assertEqual(self.serve(self.connect()), 4)
+        self.make(4, message_throttle=rate, buckets=buckets)
+        self.assertEqual(self.serve(self.connect()), 1)
+
+    def test_connection_rate(self) -> None:
+        """Connections are opened no faster than allowed."""
+        rate = ThrottleSettings(1, 60)
+        self.make(200, max_outbound_connections=3, connection_throttle=rate)
+        self.work()
+        self.assertEqual(len(self.servers.pending), 1)
+        self.servers.accept(greet=True)
+        self.turns()
+        self.assertEqual(len(self.servers.pending), 0)
+        self.clock.advance(61.0)
+        self.turns()
+        self.assertEqual(len(self.servers.asked), 2)
+
+    def test_server_limit(self) -> None:
+        """All lanes of the process together have no more connections than allowed."""
+        limits = Limits(2)
+        self.make(200, max_outbound_connections=5, limits=limits)
+        self.work()
+        self.assertEqual((len(self.servers.pending), limits.used), (2, 2))
+        self.assertGreater(self.counters.get("delivery.limited"), 0)
+
+    def test_scope_limit(self) -> None:
+        """What several queues share is shared with mail, too."""
+        scope, limits = LimitSettings(1), Limits(9)
+        self.make(200, max_outbound_connections=5, scope_limit=scope, limits=limits)
+        self.work()
+        self.assertEqual(len(self.servers.pending), 1)
+        other = limits.share((scope,), free=lambda: None, yield_one=lambda: None)
+        self.assertFalse(other.take())
+
+    def test_gives_one_up(self) -> None:
+        """A lane that has nothing gets one of ours, the least busy one first."""
+        limits = Limits(2)
+        self.make(3, max_outbound_connections=2, limits=limits)
+        self.queue.entries = self.queue.entries[:1]
+        busy = self.connect()
+        self.queue.entries = [an_entry(row) for row in range(10, 200)]
+        self.work()
+        idle = self.servers.accept()
+        told: list[bool] = []
+        other = limits.share((), free=lambda: told.append(True), yield_one=list)
+        self.assertFalse(other.take())
+        self.servers.sink()
+        self.turns()
+        self.assertEqual((told, idle.lost, busy.lost), ([True], True, False))
+        self.assertTrue(other.take())
+
+    def test_told_of_a_place(self) -> None:
+        """A lane that found no place connects when another lane gives one back."""
+        limits = Limits(1)
+        other = limits.share((), free=lambda: None, yield_one=lambda: None)
+        other.take()
+        self.make(3, limits=limits)
+        self.work()
+        self.assertEqual(self.servers.asked, [])
+        other.give_back()
+        self.turns()
+        self.assertEqual(len(self.servers.pending), 1)
 
 
 class SpoolTests(PoolCase):
