@@ -25,7 +25,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mcmtpush.config.certificate import load_certificates, read_topic
+from mcmtpush.config.certificate import (
+    environments_of,
+    load_certificates,
+    topic_of,
+)
 from mcmtpush.config.finding import about
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.scopes import resolve
@@ -102,13 +106,27 @@ class Credentials:
     def check_topic(self, certificate: Setting) -> Iterator[ConfigError]:
         """A finding when it names no app and nobody else does."""
         path = certificate.value
-        text = None if self._is_ours(path) else self._text(path)
-        if text is not None and self._certificate(path) and not read_topic(text):
+        found = None if self._is_ours(path) else self._certificate(path)
+        if found is not None and topic_of(found) is None:
             yield about(
                 certificate,
                 f"{path} names no app and apn_topic is not set: every message for an "
                 "apn2 route must bring X-APNs-Topic",
                 "warning",
+            )
+
+    def check_environment(
+        self, certificate: Setting, environment: str, host: str
+    ) -> Iterator[ConfigError]:
+        """A finding when Apple takes it in the other environment only."""
+        path = certificate.value
+        found = None if self._is_ours(path) else self._certificate(path)
+        taken = frozenset() if found is None else environments_of(found)
+        if taken and environment not in taken:
+            yield about(
+                certificate,
+                f"{path} is for {' and '.join(sorted(taken))} only, and {host} is for "
+                f"{environment}",
             )
 
     def _is_ours(self, path: str) -> bool:

@@ -19,7 +19,8 @@ from mcmtpush.config.finding import about, has_errors, in_order
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.outbound import Case, cases, check_case
-from mcmtpush.config.provider import SETTING_CHECKS, check_provider, wants_topic
+from mcmtpush.config.provider import SETTING_CHECKS, check_provider
+from mcmtpush.config.push import ENVIRONMENTS, HTTP2_SCHEME, has_key
 from mcmtpush.config.scopes import Fallback, resolve
 from mcmtpush.config.settings import (
     LISTENER,
@@ -311,8 +312,8 @@ def _check_credentials(
                 key.setting,
                 complete=case.exact and not case.is_faulty("tls_key"),
             )
-            if certificate.setting and wants_topic(case):
-                yield from credentials.check_topic(certificate.setting)
+            if certificate.setting and case.speaks_http2 and not has_key(case.ask):
+                yield from _check_apples(case, certificate.setting, credentials)
     fallback = Fallback(root)
     for kind in (LISTENER, "apns_simulator"):
         for listen in open_listens(root, kind):
@@ -321,4 +322,18 @@ def _check_credentials(
                 resolve(OPTIONS["tls_certificate"], chain).setting,
                 resolve(OPTIONS["tls_key"], chain).setting,
                 complete=not any("tls_key" in scope.faulty for scope in chain),
+            )
+
+
+def _check_apples(
+    case: Case, certificate: Setting, credentials: Credentials
+) -> Iterator[ConfigError]:
+    """What Apple will say of a certificate that is shown over HTTP/2."""
+    if case.exact and not case.ask("apn_topic").value:
+        yield from credentials.check_topic(certificate)
+    for route in case.routes():
+        environment = ENVIRONMENTS.get(route.host)
+        if environment is not None and route.scheme == HTTP2_SCHEME:
+            yield from credentials.check_environment(
+                certificate, environment, route.host
             )

@@ -18,7 +18,7 @@ from mcmtpush.config.certificate import APPLES_ROOT, read_topic, trusts_apple
 from mcmtpush.config.edit import Page
 from mcmtpush.config.outbound import Case, cases, is_certified, subject
 from mcmtpush.config.provider import SHORT_MILLISECONDS
-from mcmtpush.config.push import HTTP2_SCHEME, has_key
+from mcmtpush.config.push import HTTP2_SCHEME, IDLE_SECONDS, has_key
 from mcmtpush.config.tokens import Faults, decode
 from mcmtpush.config.tree import Place, Scope, Setting
 from mcmtpush.config.views import KeySettings
@@ -112,6 +112,7 @@ class _Work:
         self._credentials(moving, staying)
         self._waits(moving, staying)
         self._authorities(moving)
+        self._patience(moving)
         self._feedback()
 
     def rewritten(self) -> Iterator[Rewritten]:
@@ -235,6 +236,14 @@ class _Work:
                 f"{name} was how long silence is waited for; over HTTP/2 it is how "
                 "long an answer is",
             )
+
+    def _patience(self, moving: Sequence[Case]) -> None:
+        for case in moving:
+            setting = case.ask("idle_timeout").setting
+            if setting is not None and setting.value < IDLE_SECONDS:
+                text = "idle_timeout: Apple wants idle connections to be kept"
+                kept = f"without it they are over HTTP/2, for {IDLE_SECONDS} seconds"
+                self._note(setting, f"{text}; {kept}")
 
     def _authorities(self, moving: Sequence[Case]) -> None:
         for case in moving:

@@ -66,15 +66,16 @@ class Case:
     @property
     def speaks_http2(self) -> bool:
         """Whether one of its routes is to Apple's HTTP/2 interface."""
-        return any(route.scheme == HTTP2_SCHEME for route in self._routes())
+        return any(route.scheme == HTTP2_SCHEME for route in self.routes())
 
     @property
     def speaks_binary(self) -> bool:
         """Whether one of its routes is not, as far as there are routes."""
-        routes = self._routes()
+        routes = self.routes()
         return not routes or any(route.scheme != HTTP2_SCHEME for route in routes)
 
-    def _routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[Route, ...]:
+        """Where its messages go, most preferred first."""
         return read_routes(self.ask("routes").value)
 
     def ask(self, option_name: str) -> Resolved:

@@ -35,13 +35,6 @@ def check_provider(case: Case, others: Iterable[Case]) -> Iterator[ConfigError]:
     yield from _check_priority(case)
 
 
-def wants_topic(case: Case) -> bool:
-    """Whether its certificate should say which app it is for: nothing else does."""
-    if not (case.exact and case.speaks_http2) or has_key(case.ask):
-        return False
-    return not case.ask("apn_topic").value
-
-
 def _check_credentials(case: Case, nearer: Sequence[Case]) -> Iterator[ConfigError]:
     family = (case, *nearer)
     if any(has_key(one.ask) for one in family):

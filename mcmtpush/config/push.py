@@ -26,6 +26,13 @@ IDLE_SECONDS: Final = 3600
 KEY_OPTIONS: Final = ("apn_key_file", "apn_key_id", "apn_team_id")
 """What makes provider tokens; one does not go without the others."""
 
+ENVIRONMENTS: Final[Mapping[str, str]] = {
+    "api.push.apple.com": "production",
+    "api.sandbox.push.apple.com": "development",
+    "api.development.push.apple.com": "development",
+}
+"""By the host of a route: which of Apple's environments it is in."""
+
 _MANAGEMENT: Final[Mapping[str, Route]] = {
     "api.push.apple.com": Route(
         HTTP2_SCHEME, "api-manage-broadcast.push.apple.com", 2196, 0

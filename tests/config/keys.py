@@ -33,14 +33,19 @@ def _key(name: str) -> ec.EllipticCurvePrivateKey:
 
 
 @cache
-def certificate(name: str = "one", topic: str | None = None) -> bytes:
-    """PEM, valid for `DAYS` days from `START`; `topic` is the UID of its subject."""
+def certificate(
+    name: str = "one", topic: str | None = None, extensions: tuple[str, ...] = ()
+) -> bytes:
+    """PEM, valid for `DAYS` days from `START`; `topic` is the UID of its subject.
+
+    `extensions` are OIDs of such as hold nothing.
+    """
     names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]
     if topic is not None:
         names.append(x509.NameAttribute(x509.NameOID.USER_ID, topic))
     subject = x509.Name(names)
     key = _key(name)
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -48,8 +53,11 @@ def certificate(name: str = "one", topic: str | None = None) -> bytes:
         .serial_number(1)
         .not_valid_before(START)
         .not_valid_after(START + timedelta(days=DAYS))
-        .sign(key, hashes.SHA256())
     )
+    for oid in extensions:
+        nothing = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\x05\x00")
+        builder = builder.add_extension(nothing, critical=False)
+    made = builder.sign(key, hashes.SHA256())
     return made.public_bytes(Encoding.PEM)
 
 

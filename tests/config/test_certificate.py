@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 
 from mcmtpush.config.certificate import (
     APPLES_ROOT,
+    environments_of,
     load_certificates,
     read_topic,
     trusts_apple,
 )
 from tests.config.keys import certificate, key
 from tests.support.case import TestCase, readable
+
+
+DEVELOPMENT, PRODUCTION = "1.2.840.113635.100.6.3.1", "1.2.840.113635.100.6.3.2"
 
 
 class CertificateTests(TestCase):
@@ -25,6 +29,17 @@ class CertificateTests(TestCase):
         self.assertEqual(read_topic(key() + app + certificate()), "com.example.app")
         self.assertIsNone(read_topic(certificate() + app))
         self.assertIsNone(read_topic(certificate("x", "é")))
+
+    def test_environments(self) -> None:
+        """By Apple's extensions; certificates of others say nothing."""
+        for extensions, expected in (
+            ((), set()),
+            ((DEVELOPMENT,), {"development"}),
+            ((PRODUCTION,), {"production"}),
+            ((DEVELOPMENT, PRODUCTION, "1.2.3"), {"development", "production"}),
+        ):
+            (found,) = load_certificates(certificate("x", None, extensions))
+            self.assertEqual(environments_of(found), expected)
 
     def test_apples_root(self) -> None:
         """It may stand anywhere among the trusted ones."""

@@ -23,7 +23,7 @@ domain "news.push" {
   tls_certificate = "/news.pem"
   tls_key = "/news.key"
   tls_verify = "host"
-  idle_timeout = 60
+  idle_timeout = 7200
 }
 """
 FILES = {
@@ -136,7 +136,7 @@ domain "news.push" {
   apn_team_id = "TEAM567890"
   apn_topic = "com.example.news"
   tls_verify = "host"
-  idle_timeout = 60
+  idle_timeout = 7200
 }
 """,
         )
@@ -219,6 +219,11 @@ class RestTests(TestCase):
         self.assertIn(f"/plain.pem does not hold {APPLES_ROOT}", note)
         (note,) = notes(NEWS.replace('tls_verify = "host"', ""))
         self.assertIn('say tls_verify = "host"', note)
+
+    def test_idle(self) -> None:
+        """Connections that close soon are noted; a long time is nobody's business."""
+        (note,) = notes(NEWS.replace("7200", "60"))
+        self.assertIn("7 idle_timeout: Apple wants idle connections to be kept", note)
 
     def test_feedback(self) -> None:
         """Apple's service is gone, others are not."""

@@ -183,6 +183,25 @@ class SettingTests(TestCase):
         found = [f.message for f in lint(tree(topic), files, day(1))]
         self.assertNotIn("names no app", "".join(found))
 
+    def test_environment_of_a_certificate(self) -> None:
+        """One of the other environment is an error; Apple alone has environments."""
+        content = certificate("x", "com.example", ("1.2.840.113635.100.6.3.1",)) + key(
+            "x"
+        )
+        files = MemoryFiles({"/c": content})
+        for host, expected in (
+            ("api.push.apple.com", ["/c is for development only, and api.push.apple"]),
+            ("api.sandbox.push.apple.com", []),
+            ("gateway.example.org", []),
+        ):
+            text = BY_CERTIFICATE.replace("api.push.apple.com", host) + "apn {}"
+            found = [
+                f.message
+                for f in lint(tree(text), files, day(1))
+                if f.severity == "error"
+            ]
+            self.assertEqual([text[:46] for text in found], expected)
+
     def test_lint_asks(self) -> None:
         """`mcmtpush check` says all of it, with its place."""
         text = GOOD.replace("ABCDE12345", "SHORT").replace("com.example.app", '""')
