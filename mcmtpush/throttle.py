@@ -16,6 +16,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from math import inf
 from typing import Final, Protocol
 
@@ -108,7 +109,7 @@ class Bucket:
 
 
 class Rate(Protocol):
-    """At most `count` in any `per_seconds`; its identity is what is shared."""
+    """At most `count` in any `per_seconds`."""
 
     @property
     def count(self) -> int:
@@ -118,23 +119,27 @@ class Rate(Protocol):
     def per_seconds(self) -> float:
         """The length of an interval."""
 
+    @property
+    def definition(self) -> Hashable:
+        """What is shared: equal for all who share it."""
+
 
 class Buckets:
-    """One bucket for each rate object: who was given the same one shares a bucket.
-
-    Lives as long as the configuration whose rates it is asked about.
-    """
+    """One bucket for each definition of a rate, as long as the program runs."""
 
     def __init__(self) -> None:
-        # The rate is kept, too, lest another object be given its id.
-        self._buckets: dict[int, tuple[Rate, Bucket]] = {}
+        self._buckets: dict[Hashable, Bucket] = {}
 
     def of(self, rate: Rate | None) -> Bucket | None:
-        """The bucket of this very object, or None when there is no limit."""
+        """The bucket of its definition, or None when there is no limit.
+
+        A definition that was changed keeps its bucket: what was granted still counts.
+        """
         if rate is None or not rate.count:
             return None
-        known = self._buckets.get(id(rate))
-        if known is None:
-            known = rate, Bucket(rate.count, rate.per_seconds)
-            self._buckets[id(rate)] = known
-        return known[1]
+        bucket = self._buckets.get(rate.definition)
+        if bucket is None:
+            bucket = Bucket(rate.count, rate.per_seconds)
+            self._buckets[rate.definition] = bucket
+        bucket.count, bucket.per_seconds = rate.count, rate.per_seconds
+        return bucket

@@ -213,6 +213,21 @@ class BucketsTests(TestCase):
         self.assertIs(buckets.of(one), bucket)
         self.assertIsNot(buckets.of(other), bucket)
 
+    def test_another_rate_of_one_definition(self) -> None:
+        """What was granted before a change still counts, up and down."""
+        buckets = Buckets()
+
+        def take(count: int, wanted: int, now: float) -> int:
+            bucket = buckets.of(ThrottleSettings(count, 10.0, "domain"))
+            assert bucket is not None
+            return bucket.take(wanted, now)
+
+        self.assertEqual(take(5, 9, 0.0), 5)
+        self.assertEqual(take(8, 9, 1.0), 3)
+        self.assertEqual(take(2, 9, 2.0), 0)
+        self.assertEqual(take(2, 9, 10.0), 0)
+        self.assertEqual(take(2, 9, 11.0), 2)
+
     def test_the_rate(self) -> None:
         """Count and interval are the setting's."""
         bucket = Buckets().of(ThrottleSettings(100, 60.0))

@@ -32,9 +32,9 @@ class Resolved:
 
     Attributes:
         value: the value, the built-in default when `setting` is None.
-        setting: where it comes from.  A throttle's bucket is the identity of this
-            object: everybody who falls back to it shares the bucket.
-        scope: the scope instance of `setting`.
+        setting: where it comes from.
+        scope: the scope instance of `setting`.  Everybody who falls back to the same
+            option of the same instance shares a throttle's bucket.
         shadowed: the candidates that lost, nearest first; earlier definitions in
             one scope instance come after the later ones.
     """

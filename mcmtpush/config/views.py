@@ -7,7 +7,7 @@ paths absolute.  `config.settings` fills these in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
@@ -95,23 +95,25 @@ class GuardSettings:
     share: float = 0.8
 
 
-@frozen(eq=False)
+@frozen
 class ThrottleSettings:
     """At most `count` in any `per_seconds`.
 
-    One object for everything that falls back to the same stanza: its identity is
-    the bucket.
+    `definition` stands for the option of one stanza: who falls back to it shares the
+    bucket, whatever the rate is once the configuration was read again.
     """
 
     count: int
     per_seconds: float
+    definition: Hashable = field(factory=object, repr=False)
 
 
-@frozen(eq=False)
+@frozen
 class LimitSettings:
-    """At most `count` connections; its identity is what is counted together."""
+    """At most `count` connections; counted together by `definition`, as above."""
 
     count: int
+    definition: Hashable = field(factory=object, repr=False)
 
 
 @frozen

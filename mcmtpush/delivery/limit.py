@@ -15,7 +15,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from attrs import define, field
 
@@ -78,8 +78,7 @@ class Share:
         """
         self._pressed = False
         self._note(-1)
-        while fit := [share for share in self._line if not share.full]:
-            min(fit, key=_used)._keep()  # noqa: SLF001 - of its own kind
+        _serve(self._line)
 
     def decline(self) -> None:
         """No more is wanted for now: do not wait, and leave to others what is kept."""
@@ -88,7 +87,8 @@ class Share:
             self._kept = False
             self.give_back()
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """A place is kept for this lane, which waits in line: tell it."""
         del self._line[self]
         self._note(1)
         self._kept = True
@@ -113,6 +113,12 @@ def _used(share: Share) -> int:
     return share.used
 
 
+def _serve(line: dict[Share, None]) -> None:
+    """Keep places for those in line, as far as there are any for them."""
+    while fit := [share for share in line if not share.full]:
+        min(fit, key=_used).keep()
+
+
 def _press(count: _Count) -> None:
     """Ask whoever has most of this, and more than one, to give one up."""
     most = max(count.holders, key=lambda each: count.holders[each], default=None)
@@ -125,14 +131,18 @@ class Limits:
 
     def __init__(self, server: int) -> None:
         self._server = _Count(server)
-        # The identity is kept, too, lest another object be given its id.
-        self._others: dict[int, tuple[LimitSettings, _Count]] = {}
+        self._others: dict[Hashable, _Count] = {}
         self._line: dict[Share, None] = {}
 
     @property
     def used(self) -> int:
         """How many connections there are."""
         return self._server.used
+
+    def resize(self, server: int) -> None:
+        """So many may there be in all; where there are more, none is added."""
+        self._server.most = server
+        _serve(self._line)
 
     def share(
         self,
@@ -150,8 +160,7 @@ class Limits:
         return Share(counts, self._line, free, yield_one)
 
     def _count(self, settings: LimitSettings) -> _Count:
-        known = self._others.get(id(settings))
-        if known is None:
-            known = settings, _Count(settings.count)
-            self._others[id(settings)] = known
-        return known[1]
+        """Of its definition; one that was changed goes on from where it was."""
+        known = self._others.setdefault(settings.definition, _Count(settings.count))
+        known.most = settings.count
+        return known

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from mcmtpush.config.options import OPTIONS
-from mcmtpush.config.scopes import Resolved
+from mcmtpush.config.scopes import Resolved, resolve
 from mcmtpush.config.share import Shares
 from mcmtpush.config.tree import Place, Setting
 from mcmtpush.config.units import Throttle
+from tests.config.samples import tree
 from tests.support.case import TestCase
+
+
+BEFORE = """
+outbound_throttle_messages = 5
+domain "E.com" { outbound_throttle_messages = 5 scope_max_outbound_connections = 7 }
+"""
+AFTER = """
+# moved
+domain "e.com" { scope_max_outbound_connections = 8 outbound_throttle_messages = 6 }
+outbound_throttle_messages = 5
+"""
 
 
 def found(name: str, value: object) -> Resolved:
@@ -36,6 +48,29 @@ class SharesTests(TestCase):
         assert limit is not None
         self.assertEqual(limit.count, 0)
         self.assertIs(shares.limit(none), limit)
+
+    def test_read_again(self) -> None:
+        """A definition is known again by its stanza, whatever its value and place."""
+        rates, limits = [], []
+        for text in (BEFORE, AFTER):
+            root, shares = tree(text), Shares()
+            (domain,) = root.children
+            rate, limit = (
+                OPTIONS["outbound_throttle_messages"],
+                OPTIONS["scope_max_outbound_connections"],
+            )
+            for scope in (root, domain):
+                rates.append(shares.throttle(resolve(rate, [scope])))
+            limits.append(shares.limit(resolve(limit, [domain])))
+        before, before_near, after, after_near = rates
+        self.assertEqual(before, after)
+        self.assertNotEqual(before, before_near)
+        self.assertNotEqual(before_near, after_near)
+        assert before_near and after_near and limits[0] and limits[1]
+        self.assertEqual(before_near.definition, after_near.definition)
+        self.assertEqual(limits[0].definition, limits[1].definition)
+        self.assertNotEqual(limits[0].definition, before_near.definition)
+        self.assertEqual([each.count for each in limits if each], [7, 8])
 
     def test_nothing(self) -> None:
         """Defaults, a rate of 0 and negative numbers are no limits."""

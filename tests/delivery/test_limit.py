@@ -52,6 +52,34 @@ class LimitsTests(TestCase):
         one, two, three = (Lane(limits, each) for each in (bound, bound, equal))
         self.assertEqual([one.take(1), two.take(5), three.take(5)], [1, 1, 2])
 
+    def test_another_number_of_one_definition(self) -> None:
+        """What is counted goes on; a lower number lets nobody in until it is met."""
+        limits = Limits(100)
+        one = Lane(limits, LimitSettings(3, "domain"))
+        self.assertEqual(one.take(5), 3)
+        two = Lane(limits, LimitSettings(2, "domain"))
+        self.assertEqual(two.take(1), 0)
+        one.share.give_back()
+        self.assertEqual((two.told, two.take(1)), (0, 0))
+        one.share.give_back()
+        self.assertEqual((two.told, two.take(1)), (1, 1))
+        three = Lane(limits, LimitSettings(5, "domain"))
+        self.assertEqual(three.take(9), 3)
+
+    def test_another_number_of_the_server(self) -> None:
+        """Who waits is told when there may be more; fewer is met by and by."""
+        limits = Limits(1)
+        one, two = Lane(limits), Lane(limits)
+        self.assertEqual((one.take(1), two.take(1)), (1, 0))
+        limits.resize(2)
+        self.assertEqual((two.told, two.take(2)), (1, 1))
+        limits.resize(1)
+        two.share.decline()
+        one.share.give_back()
+        self.assertEqual(one.take(1), 0)
+        two.share.give_back()
+        self.assertEqual(one.take(1), 1)
+
     def test_every_limit(self) -> None:
         """A lane is bound by each of its limits."""
         limits, binding, scope = Limits(100), LimitSettings(3), LimitSettings(2)
