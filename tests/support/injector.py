@@ -72,7 +72,8 @@ class Injector(Protocol):
                 self.answered(line.decode())
 
     def answered(self, line: str) -> None:
-        if len(self.commands) == 1 or line[0] not in "23":
+        last = len(self.commands) == 1
+        if last or (self.commands and line[0] not in "23"):
             self.injection.reply = line
             if line.startswith("250"):
                 self.injection.ids = line.split()[3:]
