@@ -144,6 +144,10 @@ class Queue(Protocol):
         Costs no attempt; `reason` goes to the diagnostics.
         """
 
+    @property
+    def suspended(self) -> str:
+        """Why nothing is handed out since `suspend`; empty while it is not so."""
+
     def suspend(self, reason: str) -> None:
         """Hand out nothing until `resume`; what waits grows no older for that."""
 

@@ -173,8 +173,11 @@ class Pool:
     # -- from the operator --------------------------------------------------------
 
     def resume(self) -> bool:
-        """Trust the gateway again after the guard suspended; whether it had."""
-        if not self._sieve.tripped:
+        """Trust the gateway again after the guard suspended; whether it had.
+
+        So it is when the guard was that of an earlier lane of this queue.
+        """
+        if not (self._sieve.tripped or self._queue.suspended):
             return False
         self._sieve.reset()
         self._counters.add("delivery.guard_resumed")
@@ -190,7 +193,7 @@ class Pool:
         suspended = self._sieve.tripped
         self._settled_at = self._clock.seconds()
         self._pass_on(self._sieve.sift(attempts))
-        if self._sieve.tripped and not suspended:
+        if self._sieve.tripped and not suspended and self._drained is None:
             self._suspend()
         elif self._sieve.kept and self._quiet is None:
             self._kept_since = self._settled_at

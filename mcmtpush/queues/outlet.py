@@ -75,7 +75,8 @@ class Outlet:
     Attributes:
         key: which queue.
         queue: the entries.
-        lane: the delivery side; set once, right after construction.
+        lane: the delivery side; set right after construction, and again when the
+            configuration wants another.
         booked_at: when the alarm looks after this queue next, epoch seconds.
         moved_at: when something was taken last, or the queue ceased to be idle, on
             the clock of differences.

@@ -60,6 +60,7 @@ class Scheduler:
     max_resident_messages: int
     gate: Gate = field(factory=Gate, init=False)
     _outlets: dict[QueueKey, Outlet] = field(factory=dict, init=False)
+    _leaving: set[Lane] = field(factory=set, init=False)  # replaced, draining
     _to_wake: dict[Outlet, None] = field(factory=dict, init=False)
     _waking: IDelayedCall | None = field(default=None, init=False)
     _recovery: Deferred[None] | None = field(default=None, init=False)
@@ -99,8 +100,8 @@ class Scheduler:
         if self._paging is not None:
             self._paging.cancel()
             self._recovered()
-        lanes = [self._drain_lane(outlet) for outlet in self._outlets.values()]
-        drained: Deferred[Any] = DeferredList(lanes)
+        lanes = [*self._leaving, *(outlet.lane for outlet in self._outlets.values())]
+        drained: Deferred[Any] = DeferredList([_drain(lane) for lane in lanes])
         return drained.addCallback(lambda _: None)
 
     @property
@@ -180,6 +181,23 @@ class Scheduler:
         """
         outlets = self._outlets if key is None else {key: self._outlets.get(key)}
         return sum(map(self._free, filter(None, list(outlets.values()))))
+
+    def renew(self, outdated: Callable[[QueueKey], bool]) -> int:
+        """The configuration has changed: other lanes for these queues; how many.
+
+        The old lanes take no more and finish what they have, while the new ones
+        serve the same queues.  Every queue looks at its settings again.
+        """
+        outlets = [each for each in self._outlets.values() if outdated(each.key)]
+        for outlet in outlets:
+            leaving, outlet.lane = outlet.lane, self.open_lane(outlet)
+            self._leaving.add(leaving)
+            _drain(leaving).addCallback(self._left, leaving)
+        self._wake_all()
+        return len(outlets)
+
+    def _left(self, _: None, lane: Lane) -> None:
+        self._leaving.discard(lane)
 
     # -- from the watch over memory --
 
@@ -289,11 +307,6 @@ class Scheduler:
             )
         )
 
-    def _drain_lane(self, outlet: Outlet) -> Deferred[None]:
-        return outlet.lane.drain().addErrback(
-            lambda failure: log.failure("a lane did not drain", failure)
-        )
-
     # -- turns --
 
     def _look(self) -> None:
@@ -320,7 +333,7 @@ class Scheduler:
         for key, outlet in list(self._outlets.items()):
             if outlet.queue.empty and outlet.moved_at < idle_since:
                 del self._outlets[key]
-                self._drain_lane(outlet)
+                _drain(outlet.lane)
 
     def _follow_clock(self) -> None:
         before, then = self._scanned
@@ -383,3 +396,9 @@ class Scheduler:
                 count=self.counters.get("queues.recovered"),
             )
             recovery.callback(None)
+
+
+def _drain(lane: Lane) -> Deferred[None]:
+    return lane.drain().addErrback(
+        lambda failure: log.failure("a lane did not drain", failure)
+    )

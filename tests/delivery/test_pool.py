@@ -753,6 +753,36 @@ class GuardTests(PoolCase):
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_trips_while_it_drains(self) -> None:
+        """A lane that leaves has no say any more; its messages go back all the same."""
+        self.make(100, max_outbound_connections=2, guard=GuardSettings(first=2))
+        self.work()
+        first, second = self.gateways.accept(2)
+        self.turns()
+        done = self.pool.drain()
+        first.object_to(1)
+        second.object_to(1)
+        self.clock.pump([0.25] * 40)
+        self.put_back()
+        self.successResultOf(done)
+        self.assertEqual((self.ended, len(self.queue.entries)), ([], 100))
+        self.assertEqual((self.queue.orders, self.queue.suspended), ([], False))
+
+    def test_resumes_what_an_earlier_lane_suspended(self) -> None:
+        """The suspension is the queue's: the order reaches the lane it has."""
+        self.refuse(20)
+        self.put_back()
+        queue, gone = self.queue, self.pool
+        self.make(0)
+        self.pool._queue = self.queue = queue
+        gone.drain()
+        self.work()
+        self.assertEqual(self.gateways.pending, [])
+        self.assertTrue(self.pool.resume())
+        self.assertFalse(queue.suspended)
+        self.turns()
+        self.assertEqual(len(self.gateways.pending), 1)
+
     def test_off(self) -> None:
         """Without thresholds every answer counts at once."""
         self.make(100, guard=OFF)

@@ -574,6 +574,70 @@ class DrainTests(SchedulerCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
+class RenewTests(SchedulerCase):
+    """Another configuration wants other lanes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.limit = 2
+        self.enqueue(1, 2, 3)
+        self.enqueue(4, key=OTHER)
+        self.clock.advance(0)
+        self.old, self.other = self.lanes[KEY], self.lanes[OTHER]
+
+    def test_one_takes_over(self) -> None:
+        """The old lane drains, the new one gets the rest and what comes back."""
+        self.old.limit = 0
+        self.assertEqual(self.scheduler.renew(lambda key: key == KEY), 1)
+        new = self.lanes[KEY]
+        self.assertIsNot(new, self.old)
+        self.assertIs(self.lanes[OTHER], self.other)
+        self.assertEqual((self.old.drains, new.drains, self.other.drains), (1, 0, 0))
+        works = self.old.works
+        self.enqueue(5)
+        self.scheduler.requeue(KEY, [an_entry(1)])
+        self.clock.advance(0)
+        self.assertEqual(self.old.works, works)
+        self.assertEqual(self.taken(), [1, 5])
+        self.scheduler.done(KEY, 4)
+        self.assertEqual(self.scheduler.queued, 1)
+
+    def test_settings_are_looked_at(self) -> None:
+        """Also by those that keep their lane: nobody waits for the next scan."""
+        self.configure(suspend_delivery=True)
+        self.enqueue(6, key=OTHER)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(OTHER), [4])
+        self.configure(suspend_delivery=False)
+        self.assertEqual(self.scheduler.renew(lambda _: False), 0)
+        self.clock.advance(0)
+        self.assertEqual(self.taken(OTHER), [6])
+
+    def test_drain_waits_for_those_that_leave(self) -> None:
+        """The end waits for a lane that has been replaced and is not done yet."""
+        self.scheduler.renew(lambda key: key == KEY)
+        drained = self.scheduler.drain()
+        for lane in (self.lanes[KEY], self.other):
+            lane.drained.callback(None)
+        self.assertNoResult(drained)
+        self.old.drained.callback(None)
+        self.successResultOf(drained)
+
+    def test_forgotten_when_it_has_left(self) -> None:
+        """Nothing is kept of a lane that has drained, or could not."""
+        for outcome in (None, RuntimeError("broken")):
+            old = self.lanes[KEY]
+            self.scheduler.renew(lambda key: key == KEY)
+            self.assertEqual(self.scheduler._leaving, {old})
+            if outcome is None:
+                old.drained.callback(None)
+            else:
+                old.drained.errback(outcome)
+                self.flushLoggedErrors(RuntimeError)
+            self.assertEqual(self.scheduler._leaving, set())
+
+
 class IdleTests(SchedulerCase):
     """Queues that nobody needs."""
 
