@@ -51,7 +51,10 @@ COLUMNS: Final = (
     ("Unit", "what is counted"),
     ("Default", "what holds where nothing is set"),
     ("Scopes", "where the option may stand"),
-    ("Run time", "whether the language lets a running server change it"),
+    (
+        "Run time",
+        "*yes*: a change holds [with SIGHUP](../howto/changing-the-configuration.md)",
+    ),
     ("Acts", "*yes*: this version acts on it; *inert*: it has no effect but a warning"),
 )
 
@@ -61,7 +64,7 @@ INTRODUCTION: Final = """\
 <!-- Made from the tables of mcmtpush/config by docs/generate.py: do not edit. -->
 
 Within each table, the options that this version acts on come first.
-This version reads its configuration once, when it starts, whatever an option allows.
+In `apn_logger` and `apns_simulator` every change needs a restart.
 """
 
 

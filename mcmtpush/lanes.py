@@ -5,7 +5,7 @@ Part of the composition root; knows no bytes and no policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,33 +14,23 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from mcmtpush.apns.feedback import FeedbackRecord
-from mcmtpush.config.settings import Configuration
+from mcmtpush.config.current import Current
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.expiry import Expiries
-from mcmtpush.delivery.feedback import FeedbackPoller, LogReport, Poll
 from mcmtpush.delivery.key import KeyFiles
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
 from mcmtpush.delivery.pool import Pool
-from mcmtpush.delivery.tls import TlsContexts, connector
+from mcmtpush.delivery.tls import Connector, TlsContexts, connector
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue
-from mcmtpush.records.token import TokenEvent, TokenEvents
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Attempt, Expired, QueueKey
 
 
 MAIL_METHODS = frozenset({"esmtp", "smtp"})
 BLACKHOLED = "554 5.7.0 [internal] Blackholed"
-
-
-def gone(record: FeedbackRecord, domain: str) -> TokenEvent:
-    """What the feedback service says of a token."""
-    return TokenEvent(
-        record.gone_at, record.token.hex(), domain, "Unregistered", "feedback"
-    )
 
 
 @define(eq=False)
@@ -82,7 +72,7 @@ class Lanes:
     """
 
     reactor: Any
-    configuration: Configuration
+    configuration: Current
     mails: MailStore
     now: Now
     dice: Dice
@@ -115,41 +105,23 @@ class Lanes:
             return self._mail(queue, settings)
         return Nowhere()
 
-    def pollers(self, tokens: TokenEvents) -> list[FeedbackPoller]:
-        """One for each domain with a feedback route; what it reads goes to `tokens`."""
-        return [
-            self._poller(domain, tokens)
-            for domain in self.configuration.feedback_domains()
-        ]
+    def follow(self) -> None:
+        """The configuration is another one: so are the limits of the process."""
+        self._limits.resize(self.configuration.process().server_limit)
+
+    def connector(self, settings: DeliverySettings) -> Connector:
+        """How a queue with such settings reaches its routes."""
+        return connector(self.reactor, settings, self.dice, self._expiries)
 
     def resume(self) -> int:
         """End every suspension by a guard; how many there were."""
         return sum(pool.resume() for pool in self._pools.values())
 
-    def _poller(self, domain: str, tokens: TokenEvents) -> FeedbackPoller:
-        key = self.configuration.routing_key(domain)
-        settings = self.configuration.delivery(key)
-        assert settings.feedback_route is not None  # noqa: S101 - asked for above
-
-        def write(records: Sequence[FeedbackRecord]) -> str | None:
-            return tokens.write([gone(record, domain) for record in records])
-
-        poll = Poll(
-            domain,
-            settings.feedback_route,
-            settings.feedback_interval_seconds,
-            connector(self.reactor, settings, self.dice, self._expiries),
-            LogReport(write, tokens.flush),
-        )
-        return FeedbackPoller(
-            poll, clock=self.reactor, dice=self.dice, counters=self.counters
-        )
-
     def _push(self, queue: Queue, settings: DeliverySettings) -> Pool:
         pool = Pool(
             queue,
             settings=settings,
-            connect=connector(self.reactor, settings, self.dice, self._expiries),
+            connect=self.connector(settings),
             disposition=self.disposition,
             clock=self.reactor,
             now=self.now,

@@ -17,15 +17,16 @@ from twisted.logger import Logger
 from twisted.names.client import createResolver
 from twisted.python.failure import Failure
 
+from mcmtpush.config.current import Current
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import ListenSettings
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.feedback import FeedbackPoller
 from mcmtpush.disposition.notice import Notifier
 from mcmtpush.disposition.settle import Settler
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import McmtPushError
 from mcmtpush.lanes import Lanes
+from mcmtpush.pollers import Pollers
 from mcmtpush.ports import Dice, Memory, Now, Spool
 from mcmtpush.pressure import Pressure
 from mcmtpush.queues.scheduler import Scheduler
@@ -33,8 +34,10 @@ from mcmtpush.reception.acceptance import Destination
 from mcmtpush.reception.esmtp import EsmtpFactory
 from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
+from mcmtpush.reception.tls import ServerContexts
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
+from mcmtpush.reload import Reload, Reread
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.worker import WriterThread
 from mcmtpush.spool.writer import SpoolWriter
@@ -67,6 +70,7 @@ class World:
         dice: chance.
         pid: asked late, since daemonising changes it.
         memory: how much of it is used.
+        reread: the configuration, as its files are now.
     """
 
     reactor: Any
@@ -74,6 +78,7 @@ class World:
     dice: Dice
     pid: Callable[[], int]
     memory: Memory
+    reread: Reread
 
 
 @frozen
@@ -101,10 +106,9 @@ class Gateway(Service):
     """The whole program: built at start, drained at stop."""
 
     def __init__(self, configuration: Configuration, world: World) -> None:
-        self.configuration = configuration
+        self.configuration = Current(configuration)
         self.world = world
         self.counters = Counters()
-        self.pollers: list[FeedbackPoller] = []
         self._hurried = False
         self._waiting: Deferred[None] | None = None
 
@@ -142,6 +146,13 @@ class Gateway(Service):
             counters=counters,
             resolver=createResolver,
         )
+        self.pollers = Pollers(
+            clock=clock,
+            dice=world.dice,
+            counters=counters,
+            tokens=self.tokens,
+            connector=self.lanes.connector,
+        )
         self.scheduler = Scheduler(
             clock=clock,
             now=now,
@@ -162,6 +173,7 @@ class Gateway(Service):
             tell=_say_memory,
         )
         intake, sessions = Intake(self.spool, self.scheduler), Sessions()
+        contexts = ServerContexts()
         notices = Notifier(
             mails=self.spool,
             reception=intake,
@@ -186,16 +198,32 @@ class Gateway(Service):
         self.listener = Listener(
             clock,
             [
-                (listen, self._esmtp(listen, intake, sessions))
+                (listen, self._esmtp(listen, intake, sessions, contexts))
                 for listen in process.listens
             ],
+        )
+        self.reloading = Reload(
+            current=self.configuration,
+            reread=world.reread,
+            contexts=contexts,
+            lanes=self.lanes,
+            scheduler=self.scheduler,
+            pollers=self.pollers,
+            pressure=self.pressure,
+            notices=notices,
+            # Reading empties Apple's list: only for who keeps what is read.
+            polls=process.token_events is not None,
         )
 
     def _expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
         self.settler.settle(key, attempts)
 
     def _esmtp(
-        self, listen: ListenSettings, intake: Intake, sessions: Sessions
+        self,
+        listen: ListenSettings,
+        intake: Intake,
+        sessions: Sessions,
+        contexts: ServerContexts,
     ) -> EsmtpFactory:
         return EsmtpFactory(
             listen=listen.address,
@@ -211,6 +239,7 @@ class Gateway(Service):
             sessions=sessions,
             is_full=self.pressure.is_full,
             no_delay=listen.disable_nagle_algorithm,
+            contexts=contexts,
         )
 
     def _route(self, domain: str) -> Destination:
@@ -241,11 +270,8 @@ class Gateway(Service):
         _at_once(self.listener.start())
         _watched("recovery of the spool", self.scheduler.start())
         self._purge()
-        if self.configuration.process().token_events is not None:
-            # Reading empties Apple's list: only for who keeps what is read.
-            self.pollers = self.lanes.pollers(self.tokens)
-            for poller in self.pollers:
-                poller.start()
+        if self.reloading.polls:
+            self.pollers.follow(self.configuration.latest)
 
     def _purge(self) -> None:
         """Give up the dead letters whose time is over, every hour."""
@@ -263,8 +289,7 @@ class Gateway(Service):
         """In the order of a message's way; every step is bounded."""
         log.info("draining")
         self._purging.cancel()
-        for poller in self.pollers:
-            poller.stop()
+        self.pollers.stop()
         await self._unless_hurried(self.listener.drain(GOODBYE_SECONDS))
         await self._unless_hurried(self.scheduler.drain())
         await self._unless_hurried(Deferred.fromCoroutine(self._settled()))
@@ -304,10 +329,12 @@ class Gateway(Service):
             messages=messages,
         )
 
-    def reopen_logs(self) -> None:
-        """After a rotation, by SIGHUP."""
-        log.info("reopening the record logs")
+    def reload(self) -> None:
+        """By SIGHUP: logs may have been rotated, the configuration changed."""
+        log.info("reopening the record logs, reading the configuration again")
         self.records.reopen()
+        if self.running:
+            self.reloading.run()
 
 
 def _at_once(opening: Deferred[Any]) -> None:

@@ -12,6 +12,8 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -23,6 +25,7 @@ from mcmtpush._version import __version__
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.dispatch import hasten
+from mcmtpush.errors import ConfigError
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
 from mcmtpush.memory import ProcessMemory
@@ -52,9 +55,9 @@ class Options(usage.Options):
         raise SystemExit(0)
 
 
-def read_or_exit(path: str) -> Configuration:
-    """The configuration at `path`, or every error on one line each and exit 1."""
-    configuration, findings = load_configuration(
+def read(path: str) -> tuple[Configuration | None, list[ConfigError]]:
+    """The configuration at `path`, None if there are errors, and all findings."""
+    return load_configuration(
         path,
         DiskFiles(),
         time.time(),
@@ -62,6 +65,11 @@ def read_or_exit(path: str) -> Configuration:
         JUDGES,
         search_path=read_search_path(os.environ),
     )
+
+
+def read_or_exit(path: str) -> Configuration:
+    """The configuration at `path`, or every error on one line each and exit 1."""
+    configuration, findings = read(path)
     for finding in findings:
         print(finding, file=sys.stderr)
     if configuration is None:
@@ -86,6 +94,8 @@ def makeService(options: Options) -> Gateway:
         dice=random.SystemRandom(),
         pid=os.getpid,
         memory=ProcessMemory(),
+        # The process may be in another folder by then.
+        reread=partial(read, str(Path(options["config"]).absolute())),
     )
     gateway = Gateway(read_or_exit(options["config"]), world)
     reactor.callWhenRunning(heed_signals, reactor, gateway)
@@ -95,8 +105,8 @@ def makeService(options: Options) -> Gateway:
 def heed_signals(reactor: Any, gateway: Gateway) -> None:
     """SIGTERM and SIGINT drain and exit 0; once more, they end the waiting.
 
-    SIGHUP reopens the record logs; SIGUSR2 resumes what a guard suspended and releases
-    held messages.
+    SIGHUP reopens the record logs and reads the configuration again; SIGUSR2 resumes
+    what a guard suspended and releases held messages.
 
     Called once the reactor has put its own handlers in place, which would end the
     process with the signal's number.
@@ -112,15 +122,15 @@ def heed_signals(reactor: Any, gateway: Gateway) -> None:
         except ReactorNotRunning:
             gateway.hurry()
 
-    def reopen(_: int, __: object) -> None:
-        reactor.callFromThread(gateway.reopen_logs)
+    def reload(_: int, __: object) -> None:
+        reactor.callFromThread(gateway.reload)
 
     def resume(_: int, __: object) -> None:
         reactor.callFromThread(gateway.resume)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, reopen)
+    signal.signal(signal.SIGHUP, reload)
     signal.signal(signal.SIGUSR2, resume)
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import MemoryReactorClock
 
-from mcmtpush.apns.feedback import FeedbackRecord
 from mcmtpush.config.settings import Configuration
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.pool import Pool
-from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere, gone
-from mcmtpush.records.token import TokenEvent, TokenEvents
+from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 from tests.config.samples import tree
 from tests.support.case import TestCase
@@ -26,9 +23,7 @@ TEXT = """
 apn {}
 domain "push.example" {
   delivery_method = "apn" routes = ( "apn://gw?port=1" )
-  apn_feedback_route = "apn://feedback?port=2196"
 }
-domain /quiet/ { delivery_method = "apn" apn_feedback_route = "apn://f?port=1" }
 domain "hole.example" { delivery_method = "apn" blackhole = "internal" }
 domain "old.example" { delivery_method = "gcm" }
 """
@@ -36,6 +31,8 @@ domain "old.example" { delivery_method = "gcm" }
 
 class Waiting:
     """A queue with some entries, and the disposition they end in."""
+
+    suspended = ""
 
     def __init__(self, domain: str, count: int = 0) -> None:
         self.key = QueueKey("default", "default", domain)
@@ -110,13 +107,3 @@ class LanesTests(TestCase):
         self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
         gc.collect()
         self.assertEqual(len(self.lanes._pools), 0)
-
-    def test_pollers(self) -> None:
-        """Named domains with a feedback route are polled; patterns cannot be."""
-        path = str(Path(self.mktemp()).absolute())
-        pollers = self.lanes.pollers(TokenEvents(path, 0o600))
-        self.assertEqual(len(pollers), 1)
-        self.assertEqual(
-            gone(FeedbackRecord(7, b"\xab\xcd"), "push.example"),
-            TokenEvent(7, "abcd", "push.example", "Unregistered", "feedback"),
-        )

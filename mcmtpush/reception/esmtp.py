@@ -225,9 +225,7 @@ class EsmtpFactory(ServerFactory):
 
     def prepare(self) -> None:
         """Make a local client's TLS context; raises ConfigError if it is broken."""
-        tls = self.settings_for("127.0.0.1").tls
-        if tls.certificate is not None or tls.use_ssl:
-            self.contexts.make(tls)
+        self.contexts.prepare(self.settings_for("127.0.0.1").tls)
 
     def buildProtocol(self, addr: IAddress | None) -> EsmtpServer:
         """A dialogue with the client at this address."""

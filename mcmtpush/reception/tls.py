@@ -58,6 +58,15 @@ class ServerContexts:
             made = self._made[settings] = ServerContext(_make_context(settings))
         return made
 
+    def prepare(self, settings: TlsServerSettings) -> None:
+        """Make the context if these want one; raises ConfigError if it is broken."""
+        if settings.certificate is not None or settings.use_ssl:
+            self.make(settings)
+
+    def replace(self, others: ServerContexts) -> None:
+        """Go on with these, and make all others anew: files may have changed."""
+        self._made = dict(others._made)
+
 
 def offered_versions(protocols: str) -> list[int]:
     """The TLS versions, of 1.2 and 1.3, that `tls_protocols` leaves on.

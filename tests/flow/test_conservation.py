@@ -22,7 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mcmtpush.config.views import LimitSettings, ThrottleSettings
 from mcmtpush.disposition.classify import UNANSWERED
+from mcmtpush.errors import ConfigError
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
 from tests.support.case import TestCase, readable
 from tests.support.injector import Injection
@@ -84,6 +86,11 @@ queueings = st.fixed_dictionaries(
         "max_resident_active_queue": st.sampled_from([-1, 0, 1, 3, 250]),
     }
 )
+
+
+# One definition with several values: what was counted before still counts.
+THROTTLES = [ThrottleSettings(count, 10.0, "rate") for count in (1, 20)]
+LIMITS = [LimitSettings(count, "limit") for count in (1, 2)]
 
 
 class Conservation(RuleBasedStateMachine):
@@ -154,6 +161,23 @@ class Conservation(RuleBasedStateMachine):
         self.pipe.jump += seconds
         self.set_back += max(0.0, -seconds)
 
+    @rule(
+        changes=st.fixed_dictionaries(
+            {
+                "max_outbound_connections": st.sampled_from([1, 3]),
+                "max_deliveries_per_connection": st.sampled_from([0, 2]),
+                "idle_timeout_seconds": st.sampled_from([1, 5]),
+                "message_throttle": st.sampled_from([None, *THROTTLES]),
+                "scope_limit": st.sampled_from([None, *LIMITS]),
+            }
+        ),
+        faulty=st.sampled_from([False, False, True]),
+    )
+    def reload(self, changes: dict[str, Any], faulty: bool) -> None:
+        fault = ConfigError("it is not well written", "gw.conf", 1, 1)
+        self.pipe.faults = [fault] if faulty else []
+        self.pipe.reload(**changes)
+
     @rule()
     def crash(self) -> None:
         self.pipe.crash(at_death=self.note_death)
@@ -196,6 +220,8 @@ class Conservation(RuleBasedStateMachine):
         pipe.follow(Script(rules=(bad_token,)))
         pipe.network, pipe.spool_fails, pipe.ledger.room = "up", False, inf
         pipe.queueing = evolve(pipe.queueing, suspend_delivery=False)
+        pipe.faults = []
+        pipe.reload(message_throttle=None)
         end = pipe.clock.seconds() + PATIENCE_SECONDS + self.set_back_before
         while pipe.clock.seconds() < end:
             pipe.run(30.0)

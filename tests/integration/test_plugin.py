@@ -210,6 +210,32 @@ class PluginTests(TestCase):
             self.assertEqual(terminate(child), 0)
         self.assertEqual(log.with_suffix(".1").read_text().count("@D@"), 1)
 
+    def test_sighup_reads_the_configuration_again(self) -> None:
+        """A changed option takes effect; a broken file changes nothing."""
+        site = self.site(delivery_response_timeout="100")
+        file, text = site.configuration, site.configuration.read_text()
+
+        def reload(content: str, sign: str) -> None:
+            said = site.output().count(sign)
+            file.write_text(content)
+            child.send_signal(signal.SIGHUP)
+            wait_until(sign, lambda: site.output().count(sign) > said)
+
+        suspended = text.replace("retry_interval = 60", "suspend_delivery = true")
+        with site.running() as child:
+            reload(suspended.replace("var/spool", "var/elsewhere", 1), "read again")
+            self.assertIn("spoolbase needs a restart", site.output())
+            self.inject(site, message("Wait"))
+            reload(text + "\nno_such_option = 1\n", "nothing is changed")
+            self.assertRegex(site.output(), r":\d+:\d+: error: .*no_such_option")
+            self.inject(site, message("Wait, too"))
+            self.assertEqual(site.journal(), [])
+            reload(text.replace("idle_timeout = 30", "idle_timeout = 29"), "1 lanes")
+            wait_until("both records", lambda: len(site.records("D")) == 2)
+            self.assertEqual(terminate(child), 0)
+        self.assertEqual(len(site.journal()), 2)
+        self.assertNotIn("Traceback", site.output())
+
     def test_several_recipients(self) -> None:
         """Each recipient of one transaction gets a push and a record."""
         site = self.site(delivery_response_timeout="200")

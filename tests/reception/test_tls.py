@@ -326,6 +326,21 @@ class ContextTests(TlsCase):
         )
         contexts.make(TlsServerSettings(str(both)))
 
+    def test_replaced(self) -> None:
+        """With others in their place nothing is left of what was made before."""
+        contexts, others = ServerContexts(), ServerContexts()
+        old = contexts.make(self.tls())
+        contexts.prepare(TlsServerSettings())
+        others.prepare(self.tls())
+        contexts.replace(others)
+        made = contexts.make(self.tls())
+        self.assertIs(made, others.make(self.tls()))
+        self.assertIsNot(made, old)
+        contexts.replace(ServerContexts())
+        self.assertIsNot(contexts.make(self.tls()), made)
+        with self.assertRaises(ConfigError):
+            others.prepare(TlsServerSettings(use_ssl=True))
+
     def test_faults(self) -> None:
         """Every file that does not serve is named."""
         junk = self.path("junk")

@@ -28,6 +28,7 @@ from mcmtpush.config.views import (
     ReceptionSettings,
     Route,
 )
+from mcmtpush.errors import ConfigError
 from mcmtpush.simulator.journal import Journal, JournalLine
 from mcmtpush.simulator.script import Script
 from mcmtpush.values import QueueKey, Record
@@ -36,6 +37,7 @@ from tests.support.account import Account
 from tests.support.apple import BINARY, TOPIC, Apple
 from tests.support.injector import Injection, Injector
 from tests.support.program import Ledger, Program
+from tests.support.sheet import Sheet
 from tests.support.wire import LOOPBACK, Wire
 
 
@@ -47,7 +49,7 @@ MOST_TURNS: Final = 20_000  # in one instant
 
 
 class Pipe:
-    """Everything, in a folder of its own.  It is also the program's configuration.
+    """Everything, in a folder of its own.  It is also what its configuration says.
 
     Attributes:
         jump: how far the wall clock is off.
@@ -55,8 +57,10 @@ class Pipe:
         ways: the same for single hosts.
         spool_fails: whether the spool's disk takes nothing.
         memory_used: in percent; `trims` counts who gave some back.
-        queueing, delivering: settings; change them with `attrs.evolve`.
+        queueing: settings; change them with `attrs.evolve`.
+        delivering: settings of queues to come; the others need a `reload`.
         domains: other settings than `delivering` for single domains.
+        faults: what is wrong with the configuration when it is read again.
         asked: the routes by which connections were wanted.
         windows, accounts: of every connection there ever was, binary or HTTP/2.
     """
@@ -73,6 +77,7 @@ class Pipe:
         self.spool_fails = False
         self.memory_used = 0.0
         self.trims = 0
+        self.faults: list[ConfigError] = []
         self.ledger = Ledger()
         self.journal = Journal(keep=1_000_000)
         self.domains: dict[str, DeliverySettings] = {}
@@ -125,6 +130,14 @@ class Pipe:
 
     def routing_key(self, domain: str) -> QueueKey:
         return QueueKey("default", "default", domain)
+
+    def reread(self) -> tuple[Any, list[ConfigError]]:
+        return None if self.faults else Sheet(self), self.faults
+
+    def reload(self, **changes: Any) -> None:
+        """The program is told to read its configuration again, which has changed."""
+        self.delivering = evolve(self.delivering, **changes)
+        self.program.reload()
 
     # -- the world --
 

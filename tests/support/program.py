@@ -17,6 +17,7 @@ from mcmtpush.service import Gateway, World
 from mcmtpush.values import Record
 from tests.delivery.stage import Turns
 from tests.support.apple import Network
+from tests.support.sheet import Sheet
 
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Log:
         del self.kept[:fits]
         return "no room for the log" if self.kept else None
 
-    close = flush
+    close = reopen = flush
 
 
 class Program(Gateway):
@@ -112,8 +113,8 @@ class Program(Gateway):
         self.thread = Thread()
         dice = Random(pipe.lives)
         super().__init__(
-            pipe,  # type: ignore[arg-type]
-            World(self.machine, pipe.now, dice, lambda: pipe.lives, pipe),
+            Sheet(pipe),  # type: ignore[arg-type]
+            World(self.machine, pipe.now, dice, lambda: pipe.lives, pipe, pipe.reread),
         )
 
     def build(self) -> None:
@@ -128,7 +129,7 @@ class Program(Gateway):
     def _open_lane(self, queue: Queue) -> Lane:
         return Pool(
             queue,
-            settings=self.pipe.delivery(queue.key),
+            settings=self.configuration.delivery(queue.key),
             connect=Network(self.pipe, self.machine),  # type: ignore[arg-type]
             disposition=self.settler,
             clock=self.machine,

@@ -27,23 +27,32 @@ _CHECKS = RECEIVING | {"control_listener", "http_listener"}
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 SOCKETS: tuple[Option, ...] = (
-    *rows("bool", _SOCKET, used=True, enable=(True, "Whether it listens at all.")),
+    *rows(
+        "bool",
+        _SOCKET,
+        used=True,
+        dynamic=False,
+        enable=(True, "Whether it listens at all."),
+    ),
     *rows(
         "size",
         _SOCKET,
         used=True,
+        dynamic=False,
         listen_backlog=(500, "Connections the system holds before they are taken."),
     ),
     *rows(
         "perms",
         _SOCKET,
         used=True,
+        dynamic=False,
         file_mode=(0o660, "Mode of a Unix socket, octal."),
     ),
     *rows(
         "bool",
         _SOCKET | GLOBAL,
         used=True,
+        dynamic=False,
         disable_nagle_algorithm=(False, "Send small packets at once."),
     ),
     *rows(

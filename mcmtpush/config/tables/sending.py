@@ -47,7 +47,6 @@ ROUTING: tuple[Option, ...] = (
         SENDING,
         "seconds",
         used=True,
-        dynamic=False,
         apn_expiry=(604800, "How long a notification stays valid at Apple."),
     ),
     *rows(
@@ -107,9 +106,16 @@ ROUTING: tuple[Option, ...] = (
         "path",
         GLOBAL,
         used=True,
+        dynamic=False,
         token_events=(None, "JSON lines file of tokens that are gone."),
     ),
-    *rows("perms", GLOBAL, used=True, token_events_mode=(0o640, "Mode of that file.")),
+    *rows(
+        "perms",
+        GLOBAL,
+        used=True,
+        dynamic=False,
+        token_events_mode=(0o640, "Mode of that file."),
+    ),
     *rows(
         "size",
         SENDING,
@@ -174,7 +180,6 @@ ROUTING: tuple[Option, ...] = (
         "address",
         BINDINGS | GLOBAL,
         used=True,
-        dynamic=False,
         bind_address=("*", "Source address of outbound connections."),
     ),
     *rows(
@@ -441,6 +446,7 @@ MEMORY: tuple[Option, ...] = (
         "size",
         BINDINGS | GLOBAL,
         used=True,
+        dynamic=False,
         max_resident_messages=(32768, "Messages in memory in all; 0 is no limit."),
     ),
     *rows(
