@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from attrs import evolve
 from twisted.application.service import MultiService, Service
@@ -46,6 +46,8 @@ from mcmtpush.simulator.vocabulary import ENVIRONMENTS
 
 
 _log = Logger()
+
+DEFAULT_LISTEN: Final = "127.0.0.1:2195"
 
 
 class Address(NamedTuple):
@@ -110,7 +112,12 @@ class Options(usage.Options):
         "Apple does, keeps a journal, and makes the faults its script asks for."
     )
     optParameters = [  # noqa: RUF012 - Twisted's way
-        ["listen", "l", "127.0.0.1:2195", "HOST:PORT of the gateway; port 0 is any."],
+        [
+            "listen",
+            "l",
+            None,
+            f"HOST:PORT of the gateway ({DEFAULT_LISTEN} without --http2); 0 is any.",
+        ],
         ["feedback", "f", None, "HOST:PORT of the feedback service; none without."],
         ["http2", "2", None, "HOST:PORT of the HTTP/2 provider API; none without."],
         [
@@ -155,6 +162,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Check what can be checked without touching anything."""
+        if self["listen"] is None and self["http2"] is None:
+            self["listen"] = DEFAULT_LISTEN
         for name in ("listen", "feedback", "http2"):
             if self[name] is not None:
                 self[name] = _checked(name, read_address, self[name])

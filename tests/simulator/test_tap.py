@@ -99,6 +99,14 @@ class OptionsTests(TestCase):
         others = {*options} - {"listen", "old-tls"}
         self.assertEqual({options[name] for name in others}, {None})
 
+    def test_http2_alone(self) -> None:
+        """Who asks for HTTP/2 gets the binary half only by asking for it, too."""
+        self.assertIsNone(parse("--http2", ":1")["listen"])
+        both = parse("--http2", ":1", "--listen", ":2")
+        self.assertEqual(
+            (both["http2"], both["listen"]), (Address("", 1), Address("", 2))
+        )
+
     def test_values(self) -> None:
         """Addresses and numbers arrive as such."""
         options = parse("--listen", ":1", "--feedback", "[::1]:2", "--seed", "7")

@@ -148,6 +148,9 @@ class Streams:
             events = self._h2.receive_data(data)
         except ProtocolError:
             self.over = True
+            said = self._h2.data_to_send()
+            # A client that does not even begin as it must gets no word from `h2`.
+            self._out += said or _goaway_frame(0, ErrorCodes.PROTOCOL_ERROR, b"")
             return []
         arrivals: list[Arrival] = []
         for event in events:
@@ -244,8 +247,7 @@ class Streams:
 
     def go_away(self, last: int, code: int, debug: bytes) -> None:
         """GOAWAY; the connection goes on."""
-        payload = pack(">II", last, code) + debug
-        self.write(_frame(_GOAWAY, payload))
+        self.write(_goaway_frame(last, code, debug))
 
     def write(self, data: bytes) -> None:
         """Bytes as they are, behind all that was said before."""
@@ -316,6 +318,10 @@ def _known_code(code: int) -> Any:
 def _settings_frame(values: dict[SettingCodes, int]) -> bytes:
     pairs = [pack(">HI", name, value) for name, value in values.items()]
     return _frame(_SETTINGS, b"".join(pairs))
+
+
+def _goaway_frame(last: int, code: int, debug: bytes) -> bytes:
+    return _frame(_GOAWAY, pack(">II", last, code) + debug)
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
