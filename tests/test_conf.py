@@ -21,6 +21,7 @@ from mcmtpush.errors import ConfigError, MessageRejected
 from mcmtpush.judges import JUDGES
 from mcmtpush.reception.address import Address
 from mcmtpush.reception.relay import can_relay, check_relaying
+from mcmtpush.simulator.certificates import KEY_ID, TEAM_ID, TOPIC
 from tests.config.keys import certificate, day, key
 from tests.support.case import TestCase
 
@@ -174,17 +175,22 @@ class SampleTests(ConfCase):
     def test_certificates_are_made(self) -> None:
         """Those of the domains are the ones that are made below the spool."""
         development = Path(self.process.spoolbase) / "development"
-        for domain in ("apn_example.com", "apn2_example.com"):
-            tls = self.delivery(domain).tls
-            self.assertEqual(
-                (tls.certificate, tls.key, tls.ca, tls.verify),
-                (
-                    str(development / "client.pem"),
-                    str(development / "client.key"),
-                    str(development / "ca.pem"),
-                    "host",
-                ),
-            )
+        tls = self.delivery("apn_example.com").tls
+        self.assertEqual(
+            (tls.certificate, tls.key, tls.ca, tls.verify),
+            (
+                str(development / "client.pem"),
+                str(development / "client.key"),
+                str(development / "ca.pem"),
+                "host",
+            ),
+        )
+        delivery = self.delivery("apn2_example.com")
+        tls = delivery.tls
+        self.assertEqual((tls.ca, tls.verify), (str(development / "ca.pem"), "host"))
+        path = development / f"AuthKey_{KEY_ID}.p8"
+        self.assertEqual(delivery.key, KeySettings(str(path), KEY_ID, TEAM_ID))
+        self.assertEqual(delivery.topic, TOPIC)
 
     def test_nothing_needs_root(self) -> None:
         """No port is one of those that only root may open."""

@@ -73,7 +73,7 @@ class PluginTests(TestCase):
         self.assertEqual(entry["verdict"], "accepted")
 
     def test_sample_configuration_delivers_over_http2(self) -> None:
-        """Its other domain goes to the HTTP/2 half, with a certificate."""
+        """Its other domain goes to the HTTP/2 half, with a provider token."""
         site = self.site()
         with site.running() as child:
             self.inject(site, message(), "4711@apn2_example.com")
@@ -81,7 +81,7 @@ class PluginTests(TestCase):
             self.assertEqual(terminate(child), 0)
         (entry,) = site.journal()
         self.assertEqual(entry["protocol"], "apn2")
-        self.assertEqual((entry["token"], entry["auth"]), (TOKEN, "certificate"))
+        self.assertEqual((entry["token"], entry["auth"]), (TOKEN, "token"))
         (record,) = site.records("D")
         self.assertEqual(record[-1], entry["apns_id"])
 
