@@ -182,8 +182,11 @@ class Refused:
 class Discarded:
     """Provably not processed, such as what was written behind a refused one.
 
-    It costs no attempt.
+    It costs no attempt.  If it `expires` it may come again and again, and a message
+    that is too old by then ends with it.
     """
+
+    expires: bool = False
 
 
 @frozen

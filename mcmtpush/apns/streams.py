@@ -137,6 +137,11 @@ class Streams:
         """How many streams may be opened now."""
         return 0 if self.over else max(0, self._limit - len(self._book.streams))
 
+    @property
+    def window(self) -> int:
+        """How many bytes of bodies may leave now; not positive when none may."""
+        return self._outbox.window - self._outbox.owed
+
     def begin(self) -> None:
         """Say the first words; called once."""
         self._outbox.add(encode_beginning())
@@ -161,6 +166,11 @@ class Streams:
         stream_id = self._book.open(tag, block, request.body)
         self.over = self._book.exhausted
         return stream_id
+
+    def is_whole(self, stream_id: int) -> bool:
+        """Whether all of a request was sent; what is not, nobody can have acted on."""
+        stream = self._book.streams.get(stream_id)
+        return stream is None or not stream.sending.rest
 
     def cancel(self, stream_id: int) -> None:
         """Wait no longer; nothing happens when the stream is over already."""

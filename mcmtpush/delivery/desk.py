@@ -106,6 +106,7 @@ class Desk:
     devices: Devices = field(init=False)
     _strikes: Counter[str] = field(init=False, factory=Counter)
     _runs: Counter[str] = field(init=False, factory=Counter)
+    _struck_at: dict[str, float] = field(init=False, factory=dict)
     _told: dict[str, float] = field(init=False, factory=dict)
 
     @devices.default
@@ -165,18 +166,26 @@ class Desk:
                 self._runs[native.reason] += 1
                 if self._runs[native.reason] >= RUN:
                     remedies |= then
+                    if then is Remedy.REOPEN:  # which the next one may survive
+                        del self._runs[native.reason]
         return remedies
 
-    def trouble(self, native: Native, meaning: Meaning, remedies: Remedy) -> str:
+    def trouble(
+        self, native: Native, meaning: Meaning, remedies: Remedy, began_at: float
+    ) -> str:
         """Why the lane is to stand back; empty when another connection will do.
 
-        Asked once of each connection that is left.
+        Asked once of each connection that is left; `began_at` is how old it is, for
+        those that were there when the remedy was first tried say nothing new.
         """
         reason = native.reason
         if Remedy.PAUSE_LANE not in remedies:
             if Remedy.PAUSE_LANE not in meaning.afterwards:
                 return ""
+            if self._strikes[reason] and began_at < self._struck_at[reason]:
+                return ""
             self._strikes[reason] += 1
+            self._struck_at[reason] = self.clock.seconds()
             if self._strikes[reason] <= (meaning.patience or 0):
                 return ""
         self.alert(native)

@@ -27,6 +27,7 @@ from zope.interface import implementer
 from mcmtpush.delivery.connection import Owner
 from mcmtpush.delivery.desk import Desk
 from mcmtpush.delivery.pulse import Pulse
+from mcmtpush.delivery.standstill import Standstill
 from mcmtpush.delivery.traffic import Traffic
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.values import Attempt, Entry
@@ -83,6 +84,7 @@ class Http2Connection(Protocol):
         self._clock = desk.clock
         self._traffic: Traffic | None = None
         self._pulse = Pulse(0.0)
+        self._standstill = Standstill(settings.request_timeout_seconds)
         self._state = _State.OPENING
         self._timer: IDelayedCall | None = None
         self._deadline = inf  # of the present state
@@ -284,9 +286,13 @@ class Http2Connection(Protocol):
         self._close_when_done()
 
     def _hand_over(self, traffic: Traffic) -> None:
-        """Told every second until somebody else has taken over."""
+        """Told every second until somebody else has taken over.
+
+        One that was of no use at all just ends, lest it be replaced in a hurry.
+        """
         self._tell(traffic.give_back())
-        if traffic.trouble:
+        useless = not (traffic.accepted or traffic.answered or traffic.unsettled)
+        if traffic.trouble or useless:
             self.finish()
         else:
             self._owner.matured(self)
@@ -333,10 +339,19 @@ class Http2Connection(Protocol):
             if late or self._pulse.is_silent(now):
                 self._ask(traffic, now)
             self._tell(late)
-            if late:
+            if self._check_passage(traffic, now) or late:
                 self._go_on()
             if self._state is _State.OPEN:
                 self._rest(traffic, now)
+
+    def _check_passage(self, traffic: Traffic, now: float) -> bool:
+        """Leave a peer that lets nothing through for long; whether there is to do."""
+        blocked = self._state is _State.OPEN and traffic.blocked
+        standstill = self._standstill
+        if standstill.lasts(now, blocked=blocked, answers=traffic.answers):
+            traffic.give_up(f"it took nothing for {standstill.seconds:g} s")
+        self._tell(traffic.give_back())  # lest they wait while others have room
+        return traffic.try_again() or traffic.leaving
 
     def _give_up(self, now: float) -> None:
         if now < self._deadline:
@@ -352,9 +367,7 @@ class Http2Connection(Protocol):
     def _rest(self, traffic: Traffic, now: float) -> None:
         """Hand over, or say that there is nothing to do."""
         idle_seconds = self._settings.http2_idle_seconds
-        if traffic.leaving:
-            self._hand_over(traffic)
-        elif traffic.old:
+        if traffic.old:
             self._owner.matured(self)
         elif traffic.unsettled:
             self._active_at = now

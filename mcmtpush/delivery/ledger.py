@@ -45,11 +45,11 @@ class Ledger:
             del self._open[stream_id]
         return found
 
-    def clear(self) -> list[Attempt]:
-        """All of them, in the order of sending; none is left."""
-        attempts = [attempt for _, attempt in self._open.values()]
+    def clear(self) -> list[tuple[int, Attempt]]:
+        """All of them, in the order of sending, with their streams; none is left."""
+        found = [(stream_id, attempt) for stream_id, (_, attempt) in self._open.items()]
         self._open.clear()
-        return attempts
+        return found
 
     def _late(self, now: float) -> Iterator[tuple[int, Attempt]]:
         for stream_id, (sent_at, attempt) in self._open.items():

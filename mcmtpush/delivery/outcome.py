@@ -22,7 +22,7 @@ from mcmtpush.values import Accepted, Discarded, Native, Outcome, Refused, Undec
 
 OK: Final = 200
 ACCEPTED: Final = Accepted("proven", Native(OK))
-DISCARDED: Final = Discarded()
+DISCARDED: Final = Discarded(expires=True)
 
 EARLY_SECONDS: Final = 1.0
 """When a message is tried elsewhere whose connection was shut down."""

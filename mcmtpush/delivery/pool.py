@@ -255,9 +255,9 @@ class Pool:
         eighth of them at a time; its place is filled once it is free.
         """
         slots = self._slots
-        if slot in self._successors.values():
+        if self._is_away or slot in self._successors.values():
             return
-        if self._is_away:
+        if self._spacing_seconds > 0:
             return
         if self._may_add():
             connecting = sum(each.phase is Phase.CONNECTING for each in slots)
@@ -332,9 +332,8 @@ class Pool:
             return False
         if self.connections and self._allowance.exhausted:
             return False  # another connection would not make it faster
-        now = self._clock.seconds()
-        if self._spacing and (left := self._opened_at + SPACING_SECONDS - now) > 0:
-            self._allowance.wake_in(left)
+        if self._spacing_seconds > 0:
+            self._allowance.wake_in(self._spacing_seconds)
             return False
         wanted = self._goal(backlog)
         phases = [slot.phase for slot in slots]
@@ -352,19 +351,29 @@ class Pool:
 
     @property
     def _is_away(self) -> bool:
-        """Whether some slot waits since the gateway would not have it.
+        """Whether some slot waits since the gateway would not have it, or is about to.
 
         One that only pauses, since its very first notification was refused, says
         nothing about others.
         """
         return any(
-            slot.failures and slot.phase is Phase.WAITING for slot in self._slots
+            slot.troubled or (slot.failures and slot.phase is Phase.WAITING)
+            for slot in self._slots
         )
+
+    @property
+    def _spacing_seconds(self) -> float:
+        """How long until one more connection may be opened; not above 0 for now."""
+        if not self._spacing:
+            return 0.0
+        return self._opened_at + SPACING_SECONDS - self._clock.seconds()
 
     def _goal(self, backlog: int) -> int:
         """How many connections the backlog deserves."""
         limit = self._settings.max_outbound_connections
         if self._spacing:
+            if not self._queue.backlog:
+                return self.connections  # all found a place
             full = all(slot.full for slot in self._slots if slot.phase in _TAKING)
             return spaced_goal(live=self.connections, full=full, limit=limit)
         return connection_goal(

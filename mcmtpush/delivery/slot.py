@@ -205,6 +205,14 @@ class Slot:
             return False
         return connection.crowded or not connection.room
 
+    @property
+    def troubled(self) -> bool:
+        """Whether its connection is about to end as others would."""
+        connection = self._connection
+        if self.phase is not Phase.READY or connection is None:
+            return False
+        return bool(connection.trouble)
+
     def attempt(self, entries: Sequence[Entry]) -> None:
         """Send these; only with `room`."""
         connection = self._connection

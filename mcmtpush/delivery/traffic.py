@@ -12,10 +12,12 @@ Every message settles exactly once:
     REFUSED_STREAM, above a GOAWAY's last discarded
     no answer in time, another reset,
     the end of the connection             undecided, charged as an attempt
+    the same, but not sent whole          discarded
     never sent                            discarded
 
 Once an answer or a GOAWAY says that this connection is of no more use, nothing is
-sent on it: it is `leaving`, and what is under way is awaited.
+sent on it: it is `leaving`, and what is under way is awaited.  After a refused stream
+nothing is sent until an answer comes, or `try_again`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,10 @@ from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
 from mcmtpush.values import Attempt, Entry, Native, Postponed, Refused
 
 
+FIRST_SIZE: Final = 1024.0
+"""What a payload is taken to measure before there was any, in bytes."""
+
+
 class Traffic:
     """From the handshake to the end.
 
@@ -55,6 +61,7 @@ class Traffic:
 
     Attributes:
         accepted: how many notifications were answered 200.
+        answers: how many were answered at all.
         answered: an answer came that is about a message.
         leaving: nothing more is sent.
         farewell: why the peer goes away; empty while it does not.
@@ -82,7 +89,11 @@ class Traffic:
         self._ledger = Ledger(settings.request_timeout_seconds)
         self._waiting: deque[tuple[Attempt, Request]] = deque()
         self._sent = 0
+        self._usual_size = FIRST_SIZE
+        self._refused = False  # a stream, and nothing was answered since
+        self._began_at = desk.clock.seconds()
         self.accepted = 0
+        self.answers = 0
         self.answered = False
         self.leaving = False
         self.farewell = ""
@@ -116,16 +127,30 @@ class Traffic:
     @property
     def room(self) -> int:
         """How many entries `attempt` may be given now."""
-        if self._waiting or self.leaving:
+        if self._waiting or self.leaving or self._refused:
             return 0
         limit = self._settings.max_deliveries_per_connection
         room = self._streams.room
-        return max(0, min(room, limit - self._sent)) if limit else room
+        if limit:
+            room = max(0, min(room, limit - self._sent))
+        return min(room, self._fitting)
+
+    @property
+    def _fitting(self) -> int:
+        """How many payloads of the usual size the window takes; one must try it."""
+        fitting = max(0, int(self._streams.window // self._usual_size))
+        return fitting or int(not len(self._ledger))
 
     @property
     def crowded(self) -> bool:
         """Whether the peer's window holds back what it has streams for."""
         return bool(self._waiting and self._streams.room)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it takes nothing, and no request under way is the reason."""
+        idle = not len(self._ledger)
+        return not (self.leaving or self.room) and (bool(self._waiting) or idle)
 
     def output(self) -> bytes:
         """What is to be written now."""
@@ -156,15 +181,30 @@ class Traffic:
     def send(self, now: float) -> int:
         """Open streams for those in line, as far as the peer allows; how many."""
         streams, waiting, count = self._streams, self._waiting, 0
+        if self._refused:
+            return 0
         while waiting and streams.takes(len(waiting[0][1].body)):
             attempt, request = waiting.popleft()
+            self._usual_size += (len(request.body) - self._usual_size) / 8
             stream = streams.open(request, attempt, self._bearer)
             self._ledger.add(stream, attempt, now)
             count += 1
         if count:
             self._sent += count
             self._desk.counters.add("delivery.written", count)
+        if streams.over and not self.leaving:
+            self.leaving, self.farewell = True, "no stream number is left"
         return count
+
+    def try_again(self) -> bool:
+        """A refused stream is some time ago; whether one was waited for."""
+        was_refused, self._refused = self._refused, False
+        return was_refused
+
+    def give_up(self, why: str) -> None:
+        """It is of no use, as another one by this way would be."""
+        self.leaving = True
+        self.trouble = self.trouble or why
 
     def ping(self) -> None:
         """Ask whether the peer is there."""
@@ -197,6 +237,8 @@ class Traffic:
         attempt = cast(Attempt, event.tag)
         self._ledger.remove(event.stream_id)
         settled.append(attempt)
+        self.answers += 1
+        self._refused = False
         if event.status == OK:
             self.accepted += 1
             attempt.outcome = self._desk.accept()
@@ -215,6 +257,7 @@ class Traffic:
         attempt = cast(Attempt, event.tag)
         self._ledger.remove(event.stream_id)
         attempt.outcome = was_reset(event.code)
+        self._refused = self._refused or attempt.outcome is DISCARDED
         self._desk.counters.add("delivery.resets")
         settled.append(attempt)
 
@@ -229,25 +272,25 @@ class Traffic:
         meaning = meaning_of(native)
         self._desk.counters.add("delivery.goaways")
         self.farewell = native.reason
+        self._desk.heed(native, meaning, None, self._bearer, {})
         self._leave(native, meaning, meaning.remedies)
 
     def _leave(self, native: Native, meaning: Meaning, remedies: Remedy) -> None:
         """Send no more here; the first reason for it counts."""
         if not self.leaving:
             self.leaving = True
-            self.trouble = self._desk.trouble(native, meaning, remedies)
+            self.trouble = self._desk.trouble(native, meaning, remedies, self._began_at)
 
     # -- ends ---------------------------------------------------------------------
 
     def late(self, now: float) -> list[Attempt]:
         """Those that waited for their answer too long; their streams are cancelled."""
         late = self._ledger.late(now)
-        for stream_id, attempt in late:
-            self._streams.cancel(stream_id)
-            attempt.outcome = unanswered(self._settings.request_timeout_seconds)
         if late:
             self._desk.counters.add("delivery.timeouts", len(late))
-            self._desk.counters.add("delivery.undecided", len(late))
+            self._leave_open(late, self._settings.request_timeout_seconds)
+        for stream_id, _ in late:
+            self._streams.cancel(stream_id)
         return [attempt for _, attempt in late]
 
     def give_back(self) -> list[Attempt]:
@@ -258,12 +301,21 @@ class Traffic:
 
     def end(self) -> list[Attempt]:
         """The connection is gone: those of which nobody will ever know."""
-        undecided = self._ledger.clear()
-        for attempt in undecided:
-            attempt.outcome = unanswered()
-        if undecided:
-            self._desk.counters.add("delivery.undecided", len(undecided))
-        return undecided
+        ended = self._ledger.clear()
+        self._leave_open(ended)
+        return [attempt for _, attempt in ended]
+
+    def _leave_open(
+        self, requests: Sequence[tuple[int, Attempt]], timeout: float | None = None
+    ) -> None:
+        """Nobody will ever know, but of what was not sent whole."""
+        undecided = unanswered(timeout)
+        for stream_id, attempt in requests:
+            whole = self._streams.is_whole(stream_id)
+            attempt.outcome = undecided if whole else DISCARDED
+            self._desk.counters.add("delivery.undecided", whole)
+            if not whole and timeout is not None:
+                self.give_up(f"its window stayed shut for {timeout:g} s")
 
 
 _HANDLERS: Final[Mapping[type, Callable[[Traffic, Any, list[Attempt]], None]]] = {

@@ -1,4 +1,4 @@
-"""What an outcome amounts to: one of eight classes, and the answer behind it.
+"""What an outcome amounts to: one of nine classes, and the answer behind it.
 
 Knows outcomes and status codes; what is done about a class is `decide`'s business.
 """
@@ -34,6 +34,7 @@ class OutcomeClass(Enum):
     PERMANENT = "refused for good"
     TEMPORARY = "refused for now"
     DISCARDED = "never processed"
+    TURNED_AWAY = "never processed, and maybe it never will be"
     UNDECIDED = "nobody knows"
     UNHEARD = "nobody knows, and it counts as an attempt"
     POSTPONED = "not now"
@@ -42,7 +43,6 @@ class OutcomeClass(Enum):
 
 _BY_TYPE: Final = {
     Accepted: OutcomeClass.ACCEPTED,
-    Discarded: OutcomeClass.DISCARDED,
     Postponed: OutcomeClass.POSTPONED,
     Expired: OutcomeClass.EXPIRED,
 }
@@ -74,6 +74,8 @@ def classify(outcome: Outcome) -> OutcomeClass:
     if isinstance(outcome, Answered):
         permanent = outcome.code >= _PERMANENT_REPLY
         return OutcomeClass.PERMANENT if permanent else OutcomeClass.TEMPORARY
+    if isinstance(outcome, Discarded):
+        return OutcomeClass.TURNED_AWAY if outcome.expires else OutcomeClass.DISCARDED
     if isinstance(outcome, Undecided):
         return OutcomeClass.UNHEARD if outcome.charged else OutcomeClass.UNDECIDED
     return _BY_TYPE[type(outcome)]

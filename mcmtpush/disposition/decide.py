@@ -64,7 +64,9 @@ _UNDECIDED: Final[dict[str, Decision]] = {
     "hold": Hold(),
     "drop": Fail(DROPPED),
 }
-_UNCHARGED: Final = frozenset({OutcomeClass.UNDECIDED, OutcomeClass.POSTPONED})
+_UNCHARGED: Final = frozenset(
+    {OutcomeClass.UNDECIDED, OutcomeClass.POSTPONED, OutcomeClass.TURNED_AWAY}
+)
 _FIXED: Final[dict[OutcomeClass, Decision]] = {
     OutcomeClass.ACCEPTED: _DONE,
     OutcomeClass.PERMANENT: Fail(),
@@ -93,8 +95,11 @@ def decide(
     too_old = now - received_at >= settings.message_expiration_seconds
     undecided = _UNDECIDED[settings.ambiguous_policy]
     if kind in _UNCHARGED:
-        postponed = kind is OutcomeClass.POSTPONED
-        later = Wait(now + wait_seconds) if postponed else undecided
+        later = {
+            OutcomeClass.UNDECIDED: undecided,
+            OutcomeClass.POSTPONED: Wait(now + wait_seconds),
+            OutcomeClass.TURNED_AWAY: _AGAIN,
+        }[kind]
         return Fail(TOO_OLD) if too_old else later
     if kind is OutcomeClass.UNHEARD and undecided is not _AGAIN:
         return undecided

@@ -48,10 +48,12 @@ class DeskTests(TestCase):
         native = Native(status, reason)
         return self.desk.heed(native, meaning_of(native), push, None, {})
 
-    def trouble(self, status: int, reason: str) -> str:
+    def trouble(self, status: int, reason: str, began_at: float | None = None) -> str:
+        """Of a connection that began now, or then."""
         native = Native(status, reason)
         meaning = meaning_of(native)
-        return self.desk.trouble(native, meaning, meaning.remedies)
+        began_at = self.clock.seconds() if began_at is None else began_at
+        return self.desk.trouble(native, meaning, meaning.remedies, began_at)
 
     def test_defaults(self) -> None:
         """What the domain says for its push parts."""
@@ -73,6 +75,16 @@ class DeskTests(TestCase):
         self.assertEqual(self.trouble(403, "ExpiredProviderToken"), "")
         self.assertIn("check the clock", self.trouble(403, "ExpiredProviderToken"))
         self.assertEqual(len(self.lines), 1)
+
+    def test_all_at_once(self) -> None:
+        """Connections that were there at the first strike add none."""
+        self.clock.advance(100.0)
+        for began_at in (90.0, 91.0, 92.0, 93.0):
+            self.assertEqual(self.trouble(403, "ExpiredProviderToken", began_at), "")
+        for _ in range(2):
+            self.clock.advance(10.0)
+            told = self.trouble(403, "ExpiredProviderToken")
+        self.assertIn("check the clock", told)
 
     def test_success_ends_a_row(self) -> None:
         """After a 200 patience begins anew."""
@@ -99,6 +111,10 @@ class DeskTests(TestCase):
         ):
             found = [self.heed(status, reason) for _ in range(RUN)]
             self.assertEqual(found, [Remedy.NONE] * (RUN - 1) + [expected])
+            again = expected is Remedy.PAUSE_LANE  # a connection may cure the other
+            self.assertEqual(
+                self.heed(status, reason), expected if again else Remedy.NONE
+            )
             self.desk.accept()
             self.assertEqual(self.heed(status, reason), Remedy.NONE)
 

@@ -11,11 +11,11 @@ from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.desk import Desk
 from mcmtpush.delivery.http2 import Http2Connection
+from mcmtpush.delivery.outcome import DISCARDED
 from mcmtpush.delivery.pulse import PING_SECONDS, PONG_SECONDS
 from mcmtpush.values import (
     Accepted,
     Attempt,
-    Discarded,
     Native,
     Postponed,
     Refused,
@@ -218,8 +218,63 @@ class LimitTests(Scene):
         self.gateway.answer(3)
         self.gateway.answer(5)
         self.assertEqual(self.connection.room, 1)
+        self.gateway.h2.increment_flow_control_window(1_000_000)
         self.gateway.change(MAX_CONCURRENT_STREAMS=500)
         self.assertEqual(self.connection.room, 500)
+
+    def test_room_in_the_window(self) -> None:
+        """It takes about as many as the window does, and one when nothing waits."""
+        body = b'{"a":"' + b"x" * 4000 + b'"}'
+        self.connect({SettingCodes.MAX_CONCURRENT_STREAMS: 100})
+        self.send(*range(1, 11), payload=body)
+        self.assertIn(self.connection.room, range(6, 9))
+        self.send(*range(11, 17), payload=body)
+        self.assertEqual(self.connection.room, 0)
+        for stream in range(1, 33, 2):
+            self.gateway.answer(stream)
+        self.assertEqual(self.connection.room, 1)
+
+    def test_what_does_not_fit_goes_back(self) -> None:
+        """A second later others may have it; after a while the peer is given up."""
+        body = b'{"a":"' + b"x" * 4000 + b'"}'
+        self.connect(request_timeout_seconds=5.0)
+        self.send(*range(1, 19), payload=body)
+        self.gateway.listen()
+        self.wait(1)
+        self.assertEqual(self.owner.outcomes(), {17: DISCARDED, 18: DISCARDED})
+        for stream in range(1, 33, 2):
+            self.gateway.answer(stream)
+        for _ in range(8):
+            if self.connection.room:
+                self.send(19, payload=body)
+            self.wait(1)
+        self.assertIn("took nothing for 5 s", self.connection.trouble)
+        self.assertEqual(self.owner.told[-1], "ended")
+
+    def test_no_streams(self) -> None:
+        """A peer that allows none is given up, and one that works is not."""
+        self.connect({SettingCodes.MAX_CONCURRENT_STREAMS: 0})
+        self.wait(29)
+        self.assertEqual(self.connection.trouble, "")
+        self.wait(2)
+        self.assertIn("took nothing", self.connection.trouble)
+        self.connect({SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+        self.wait(50)
+        self.assertEqual(self.connection.trouble, "")
+
+    def test_refused_streams(self) -> None:
+        """After one nothing is sent until an answer comes, or the next second."""
+        self.send(1, 2)
+        self.gateway.listen()
+        self.gateway.reset(1, 7)
+        self.assertEqual(self.connection.room, 0)
+        self.gateway.answer(3)
+        self.assertGreater(self.connection.room, 0)
+        self.send(3)
+        self.gateway.reset(5, 7)
+        self.assertEqual(self.connection.room, 0)
+        self.wait(1)
+        self.assertGreater(self.connection.room, 0)
 
     def test_a_crowded_window(self) -> None:
         """What does not fit waits, is told as crowded, and leaves when it can."""
@@ -301,7 +356,7 @@ class AnswerTests(Scene):
         """No message is charged; the lane stands back and an operator is told."""
         self.send(1, 2)
         self.gateway.answer(1, 403, reason="BadCertificateEnvironment")
-        self.assertEqual(self.outcome(1), Discarded())
+        self.assertEqual(self.outcome(1), DISCARDED)
         self.assertIn("BadCertificateEnvironment", self.connection.trouble)
         self.assertEqual(len(self.told.lines), 1)
         self.assertEqual(self.connection.room, 0)
@@ -327,7 +382,7 @@ class EndTests(Scene):
         self.send(1, 2, 3)
         self.gateway.listen()
         self.gateway.go_away(3)
-        self.assertEqual(self.owner.outcomes(), {3: Discarded()})
+        self.assertEqual(self.owner.outcomes(), {3: DISCARDED})
         self.assertEqual(self.connection.room, 0)
         self.assertEqual(self.owner.told[-1], "matured")
         self.connection.finish()
@@ -339,7 +394,7 @@ class EndTests(Scene):
         self.send(1)
         self.gateway.listen()
         self.gateway.go_away(0, debug=b'{"reason":"BadCertificateEnvironment"}')
-        self.assertEqual(self.outcome(1), Discarded())
+        self.assertEqual(self.outcome(1), DISCARDED)
         self.assertIn("BadCertificateEnvironment", self.connection.trouble)
 
     def test_resets(self) -> None:
@@ -347,7 +402,7 @@ class EndTests(Scene):
         self.send(1, 2)
         self.gateway.reset(1, 7)
         self.gateway.reset(3, 2)
-        self.assertEqual(self.outcome(1), Discarded())
+        self.assertEqual(self.outcome(1), DISCARDED)
         self.assertEqual(
             self.outcome(2),
             Undecided(
@@ -393,7 +448,7 @@ class EndTests(Scene):
         self.send(*range(1, 21), payload=body)
         self.gateway.drop()
         kinds = [type(self.outcome(row)) for row in range(1, 21)]
-        self.assertEqual(kinds, [Undecided] * 16 + [Discarded] * 4)
+        self.assertEqual(kinds, [Undecided] * 16 + [type(DISCARDED)] * 4)
         self.assertTrue(self.outcome(1).charged)
         self.assertEqual(self.owner.told[-1], "ended")
 
@@ -442,7 +497,7 @@ class TokenTests(Scene):
                 self.reconnect()
             self.send(number)
             self.gateway.answer(1, 403, reason="ExpiredProviderToken")
-            self.assertEqual(self.outcome(number), Discarded())
+            self.assertEqual(self.outcome(number), DISCARDED)
             self.assertEqual(bool(self.connection.trouble), number == 2)
         self.assertEqual(self.tokens.renewed, [b"bearer one"] * 3)
 

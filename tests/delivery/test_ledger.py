@@ -45,7 +45,7 @@ class LedgerTests(TestCase):
         """In the order of sending; then nothing is left."""
         self.ledger.remove(3)
         first, _, third, fourth = self.attempts
-        self.assertEqual(self.ledger.clear(), [first, third, fourth])
+        self.assertEqual(self.ledger.clear(), [(1, first), (5, third), (7, fourth)])
         self.assertEqual((self.ledger.clear(), len(self.ledger)), ([], 0))
 
     @readable
@@ -67,4 +67,4 @@ class LedgerTests(TestCase):
                 for stream, attempt in ledger.late(now):
                     self.assertIs(inside.pop(stream), attempt)
             self.assertEqual(len(ledger), len(inside))
-        self.assertEqual(ledger.clear(), list(inside.values()))
+        self.assertEqual(ledger.clear(), list(inside.items()))

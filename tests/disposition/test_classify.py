@@ -42,6 +42,7 @@ class ClassifyTests(TestCase):
                 classify(Accepted("presumed")),
                 classify(Accepted("proven")),
                 classify(Discarded()),
+                classify(Discarded(expires=True)),
                 classify(Undecided()),
                 classify(Undecided(charged=True)),
                 classify(Postponed(1.0)),
@@ -51,6 +52,7 @@ class ClassifyTests(TestCase):
                 OutcomeClass.ACCEPTED,
                 OutcomeClass.ACCEPTED,
                 OutcomeClass.DISCARDED,
+                OutcomeClass.TURNED_AWAY,
                 OutcomeClass.UNDECIDED,
                 OutcomeClass.UNHEARD,
                 OutcomeClass.POSTPONED,
@@ -64,6 +66,7 @@ class ClassifyTests(TestCase):
             set(OutcomeClass) - CHARGED,
             {
                 OutcomeClass.DISCARDED,
+                OutcomeClass.TURNED_AWAY,
                 OutcomeClass.UNDECIDED,
                 OutcomeClass.POSTPONED,
                 OutcomeClass.EXPIRED,

@@ -31,6 +31,7 @@ ACCEPTED = OutcomeClass.ACCEPTED
 PERMANENT = OutcomeClass.PERMANENT
 TEMPORARY = OutcomeClass.TEMPORARY
 DISCARDED = OutcomeClass.DISCARDED
+TURNED_AWAY = OutcomeClass.TURNED_AWAY
 UNDECIDED = OutcomeClass.UNDECIDED
 EXPIRED = OutcomeClass.EXPIRED
 UNHEARD = OutcomeClass.UNHEARD
@@ -52,6 +53,9 @@ TABLE: list[tuple[OutcomeClass, int, int, dict[str, Any], Decision]] = [
     (EXPIRED, 0, 0, NEVER, Fail()),
     (DISCARDED, 0, 0, {}, Again()),
     (DISCARDED, 0, OLD, NEVER, Again()),
+    (TURNED_AWAY, 0, YOUNG, NEVER, Again()),
+    (TURNED_AWAY, 0, YOUNG, {"ambiguous_policy": "drop"}, Again()),
+    (TURNED_AWAY, 0, EDGE, {}, Fail(TOO_OLD)),
     (UNDECIDED, 0, YOUNG, {}, Again()),
     (UNDECIDED, 99, YOUNG, NEVER, Again()),
     (UNDECIDED, 0, EDGE, {}, Fail(TOO_OLD)),
@@ -167,6 +171,7 @@ class DecideTests(TestCase):
             PERMANENT: Fail,
             EXPIRED: Fail,
             DISCARDED: Again,
+            TURNED_AWAY: (Again, Fail),
             UNDECIDED: (Again, Fail),
             TEMPORARY: (Retry, Fail),
             UNHEARD: (Retry, Fail),

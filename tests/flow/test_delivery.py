@@ -3,90 +3,20 @@
 from __future__ import annotations
 
 from math import inf
-from pathlib import Path
-from typing import Any
 
 from attrs import evolve
 
-from mcmtpush.simulator.script import Action, Answer, Rule, Script
-from tests.support.case import TestCase
-from tests.support.injector import Injection
-from tests.support.pipe import RESPONSE_SECONDS, Pipe
+from mcmtpush.simulator.script import Action, Answer, Script
+from tests.flow.story import FlowCase, script
+from tests.support.pipe import RESPONSE_SECONDS
 
 
 BAD_TOKEN = "bad0" * 16
 SILENCE = RESPONSE_SECONDS + 1.0
 
 
-def script(**rule: Any) -> Script:
-    """One rule."""
-    return Script(rules=(Rule(**rule),))
-
-
 REFUSE_BAD = script(action=Action.REFUSE, token=bytes.fromhex(BAD_TOKEN), status=8)
 BUSY = script(action=Action.REFUSE, every=1, status=1)
-
-
-class FlowCase(TestCase):
-    """A pipe of its own for each test."""
-
-    def pipe(self, script: Script | None = None, **queueing: Any) -> Pipe:
-        folder = Path(self.mktemp())
-        pipe = Pipe(folder.absolute(), script, **queueing)
-        self.addCleanup(pipe.close)
-        return pipe
-
-    def assert_records(self, pipe: Pipe, injection: Injection, *kinds: str) -> None:
-        """The kinds of a transaction's records, message by message."""
-        found = [
-            "".join(r.kind for r in pipe.ledger.lines if r.message.id == each)
-            for each in injection.ids
-        ]
-        self.assertEqual(found, list(kinds))
-
-    def assert_at_rest(self, pipe: Pipe) -> None:
-        self.assertEqual(pipe.spooled(), [])
-        self.assertEqual(pipe.program.scheduler.queued, 0)
-
-
-class MemoryTests(FlowCase):
-    """Memory runs out, and is there again."""
-
-    def test_new_mail_waits(self) -> None:
-        """Above the high water mark new mail is refused for now, and only then."""
-        pipe = self.pipe()
-        early = pipe.inject()
-        pipe.settle()
-        for used, expected in [(94.9, "250"), (95.0, "452 4.3.4"), (94.9, "250")]:
-            pipe.memory_used = used
-            pipe.run(1.0)
-            injection = pipe.inject()
-            pipe.settle()
-            self.assertTrue(injection.reply.startswith(expected), injection.reply)
-        self.assertEqual(pipe.program.counters.get("reception.refused.452"), 1)
-        pipe.run(SILENCE)
-        self.assert_records(pipe, early, "D")
-        self.assertEqual(len(pipe.records("D")), 3)
-        self.assert_at_rest(pipe)
-
-    def test_bodies_leave(self) -> None:
-        """Above the goal what waits is on the disk only, and delivered from there."""
-        pipe = self.pipe()
-        pipe.network = "silent"
-        injections = [pipe.inject() for _ in range(120)]
-        pipe.settle()
-        (queue,) = pipe.program.scheduler._queues()
-        self.assertEqual(queue.resident, 120)
-        pipe.memory_used = 91.0
-        pipe.run(1.0)
-        late = pipe.inject()
-        pipe.settle()
-        self.assertEqual((late.reply[:3], queue.resident, pipe.trims), ("250", 50, 1))
-        pipe.network = "up"
-        pipe.run(60.0)
-        for each in (*injections, late):
-            self.assert_records(pipe, each, "D")
-        self.assert_at_rest(pipe)
 
 
 class DeliveryTests(FlowCase):
