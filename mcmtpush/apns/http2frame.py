@@ -62,7 +62,7 @@ ERROR_NAMES: Final = (
 
 HEAD_BYTES: Final = 9
 MAX_PAYLOAD_BYTES: Final = 16384
-"""What a peer may send: the least that SETTINGS_MAX_FRAME_SIZE can say."""
+"""Of a frame, both ways: the least that SETTINGS_MAX_FRAME_SIZE can say."""
 
 LAST_STREAM_ID: Final = 0x7FFF_FFFF
 LARGEST_WINDOW: Final = 0x7FFF_FFFF

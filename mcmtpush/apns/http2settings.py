@@ -13,6 +13,7 @@ from mcmtpush.apns.http2frame import (
     FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR,
     LARGEST_WINDOW,
+    MAX_PAYLOAD_BYTES,
     NUMBER,
     PREFACE,
     PROTOCOL_ERROR,
@@ -32,8 +33,6 @@ MAX_FRAME_SIZE: Final = 5
 MAX_HEADER_LIST_SIZE: Final = 6
 
 DEFAULT_WINDOW: Final = 65535
-DEFAULT_FRAME: Final = 16384
-LARGEST_FRAME: Final = 16777215
 
 STREAM_WINDOW: Final = 512 * 1024
 """No answer's body is longer: it is handed over whole, so its window never grows."""
@@ -65,16 +64,16 @@ def encode_beginning() -> bytes:
 class PeerSettings:
     """What the peer allows; its defaults until it says something else.
 
+    Longer frames than every peer takes are not written, whatever it allows.
+
     Attributes:
         max_streams: how many we may have open; None means any number.
         window: how many bytes of a body a new stream takes.
-        max_frame: the longest payload of a frame.
     """
 
     def __init__(self) -> None:
         self.max_streams: int | None = None
         self.window = DEFAULT_WINDOW
-        self.max_frame = DEFAULT_FRAME
 
     def apply(self, payload: bytes) -> frozenset[int]:
         """Take in one frame's settings; the names of all it had.
@@ -88,14 +87,13 @@ class PeerSettings:
             check_setting(name, value)
         self.max_streams = settings.get(MAX_CONCURRENT_STREAMS, self.max_streams)
         self.window = settings.get(INITIAL_WINDOW_SIZE, self.window)
-        self.max_frame = settings.get(MAX_FRAME_SIZE, self.max_frame)
         return frozenset(settings)
 
 
 _BOUNDS: Final = {
     ENABLE_PUSH: (0, 0, PROTOCOL_ERROR),
     INITIAL_WINDOW_SIZE: (0, LARGEST_WINDOW, FLOW_CONTROL_ERROR),
-    MAX_FRAME_SIZE: (DEFAULT_FRAME, LARGEST_FRAME, PROTOCOL_ERROR),
+    MAX_FRAME_SIZE: (MAX_PAYLOAD_BYTES, 2**24 - 1, PROTOCOL_ERROR),
     8: (0, 1, PROTOCOL_ERROR),  # ENABLE_CONNECT_PROTOCOL, RFC 8441
 }
 """The least and the most a server may set, and what it is told otherwise."""

@@ -18,6 +18,7 @@ from mcmtpush.apns.http2frame import (
     FLOW_CONTROL_ERROR,
     HEADERS,
     LARGEST_WINDOW,
+    MAX_PAYLOAD_BYTES,
     Violation,
     encode_frame,
     encode_head,
@@ -83,7 +84,7 @@ class Outbox:
         size = len(body)
         peer = self._peer
         head = END_HEADERS if size else END_HEADERS | END_STREAM
-        if len(block) <= peer.max_frame:
+        if len(block) <= MAX_PAYLOAD_BYTES:
             self._parts += (encode_head(len(block), HEADERS, head, stream_id), block)
         else:
             self._split(stream_id, block, head & END_STREAM)
@@ -91,7 +92,7 @@ class Outbox:
             return Sending(stream_id, peer.window)
         if (
             size <= peer.window
-            and size <= peer.max_frame
+            and size <= MAX_PAYLOAD_BYTES
             and size + self.owed <= self.window
         ):
             self.window -= size
@@ -142,7 +143,7 @@ class Outbox:
         piece, sending.rest = rest[:size], rest[size:]
         if not sending.rest:
             del self._waiting[stream_id]
-        limit = self._peer.max_frame
+        limit = MAX_PAYLOAD_BYTES
         for start in range(0, size, limit):
             end = start + limit
             last = end >= size and not sending.rest
@@ -154,7 +155,7 @@ class Outbox:
 
     def _split(self, stream_id: int, block: bytes, flags: int) -> None:
         """A field block that is longer than a frame."""
-        limit = self._peer.max_frame
+        limit = MAX_PAYLOAD_BYTES
         kind = HEADERS
         for start in range(0, len(block), limit):
             end = start + limit

@@ -14,8 +14,8 @@ def payload(*settings: tuple[int, int]) -> bytes:
     return b"".join(name.to_bytes(2) + value.to_bytes(4) for name, value in settings)
 
 
-def state(peer: PeerSettings) -> tuple[int | None, int, int]:
-    return peer.max_streams, peer.window, peer.max_frame
+def state(peer: PeerSettings) -> tuple[int | None, int]:
+    return peer.max_streams, peer.window
 
 
 class PeerSettingsTests(TestCase):
@@ -23,7 +23,7 @@ class PeerSettingsTests(TestCase):
         """Before a word, and after an empty one, the standard's defaults hold."""
         peer = PeerSettings()
         self.assertEqual(peer.apply(b""), frozenset())
-        self.assertEqual(state(peer), (None, 65535, 16384))
+        self.assertEqual(state(peer), (None, 65535))
 
     def test_apply(self) -> None:
         """What is not named stays; of one named twice the last counts."""
@@ -33,7 +33,7 @@ class PeerSettingsTests(TestCase):
             frozenset({3, 4, 99}),
         )
         peer.apply(payload((5, 20000)))
-        self.assertEqual(state(peer), (500, 20, 20000))
+        self.assertEqual(state(peer), (500, 20))
 
     def test_table(self) -> None:
         """The values that end a connection, with the code for it."""
@@ -69,6 +69,6 @@ class PeerSettingsTests(TestCase):
         try:
             peer.apply(data)
         except Violation:
-            self.assertEqual(state(peer), (None, 65535, 16384))
+            self.assertEqual(state(peer), (None, 65535))
         else:
             self.assertEqual(len(data) % 6, 0)
