@@ -87,11 +87,14 @@ _ENDS: Final = _ends()
 def decode_huffman(data: bytes) -> bytes:
     """The text of a string; `ValueError` when it is none."""
     at = 0
-    pieces = []
+    pieces: list[bytes] = []
+    steps, add = _STEPS, pieces.append
     for octet in data:
-        step = _STEPS.get(at << 8 | octet)
-        at, piece = step if step is not None else _step(at, octet)
-        pieces.append(piece)
+        try:
+            at, piece = steps[at << 8 | octet]
+        except KeyError:
+            at, piece = _step(at, octet)
+        add(piece)
     if at not in _ENDS:
         raise ValueError("a Huffman string ends within a symbol")
     return b"".join(pieces)
