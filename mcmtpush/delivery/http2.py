@@ -28,6 +28,7 @@ from mcmtpush.delivery.connection import Owner
 from mcmtpush.delivery.desk import Desk
 from mcmtpush.delivery.pulse import Pulse
 from mcmtpush.delivery.standstill import Standstill
+from mcmtpush.delivery.topic import shown_topic
 from mcmtpush.delivery.traffic import Traffic
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.values import Attempt, Entry
@@ -192,8 +193,9 @@ class Http2Connection(Protocol):
         except ConfigError as error:
             self._fail(error.message)
             return
+        topic = shown_topic(self.transport) if bearer is None else None
         self._traffic = Traffic(
-            self._authority, self._settings, self._desk, bearer, self.remote_ip
+            self._authority, self._settings, self._desk, bearer, topic, self.remote_ip
         )
         self._flush()
         self._active_at = self._clock.seconds()

@@ -26,6 +26,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
+from attrs import evolve
+
 from mcmtpush.apns.answers import (
     Meaning,
     Remedy,
@@ -75,10 +77,15 @@ class Traffic:
         settings: DeliverySettings,
         desk: Desk,
         bearer: bytes | None,
+        topic: str | None,
         remote_ip: str,
     ) -> None:
+        """`topic` is for messages for which neither they nor the domain say one."""
         self._settings = settings
         self._desk = desk
+        self._defaults = desk.defaults
+        if self._defaults.topic is None:
+            self._defaults = evolve(desk.defaults, topic=topic)
         self._bearer = bearer
         self._remote_ip = remote_ip
         self._streams = Streams(
@@ -167,7 +174,7 @@ class Traffic:
             if message is None:
                 raise LocalProtocolError(f"row {entry.row} came without its message")
             request = build_request(
-                push, message_id=message.id, now=now, defaults=desk.defaults
+                push, message_id=message.id, now=now, defaults=self._defaults
             )
             if isinstance(request, Refused):
                 settled.append(Attempt(entry, request))

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from mcmtpush.apns.requests import RequestDefaults, apns_id_of
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
+from mcmtpush.delivery import http2
 from mcmtpush.delivery.desk import Desk
 from mcmtpush.delivery.http2 import Http2Connection
 from mcmtpush.delivery.outcome import DISCARDED
@@ -178,6 +179,25 @@ class RequestTests(Scene):
             },
         )
         self.assertEqual(self.connection.unsettled, 1)
+
+    def test_topic_of_the_certificate(self) -> None:
+        """It holds where neither the message nor the domain says one."""
+        self.patch(http2, "shown_topic", lambda _: "com.example.shown")
+        for said, expected in (
+            ("com.example.app", "com.example.app"),
+            (None, "com.example.shown"),
+        ):
+            self.desk.defaults = RequestDefaults(topic=said)
+            self.reconnect()
+            self.gateway.begin()
+            self.send(7)
+            (asked,) = self.gateway.listen()
+            self.assertEqual(asked.headers["apns-topic"], expected)
+        self.desk.credential = Tokens()
+        self.reconnect()
+        self.gateway.begin()
+        self.send(8)
+        self.assertEqual(self.outcome(8), Refused(3, "MissingTopic"))
 
     def test_accepted(self) -> None:
         """A 200 is proof; the record has the apns-id."""
