@@ -384,7 +384,7 @@ class MailPool:
     def _give_up(self) -> None:
         self._last = None
         for call in list(self._calls):
-            call.abort("the program stops")
+            call.abort("it is not waited for any longer")
 
     def _finish(self) -> None:
         if self._drained is None or self._calls:
