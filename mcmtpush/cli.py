@@ -23,6 +23,7 @@ from mcmtpush.verbs.channels import channels
 from mcmtpush.verbs.keys import keys
 from mcmtpush.verbs.migrate import migrate
 from mcmtpush.verbs.output import print_json
+from mcmtpush.verbs.queue import queue
 from mcmtpush.verbs.send import send
 from mcmtpush.verbs.spool import dead, spool
 
@@ -41,7 +42,7 @@ def main() -> None:
     """
 
 
-for _verb in (send, migrate, keys, channels, dead, spool):
+for _verb in (send, migrate, keys, channels, queue, dead, spool):
     main.add_command(_verb)
 
 

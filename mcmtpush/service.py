@@ -26,6 +26,7 @@ from mcmtpush.disposition.settle import Settler
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import McmtPushError
 from mcmtpush.lanes import Lanes
+from mcmtpush.obedience import Obedience
 from mcmtpush.pollers import Pollers
 from mcmtpush.ports import Dice, Memory, Now, Spool
 from mcmtpush.pressure import Pressure
@@ -39,6 +40,7 @@ from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import Reload, Reread
 from mcmtpush.spool.folder import open_spool
+from mcmtpush.spool.order import Orders
 from mcmtpush.spool.worker import WriterThread
 from mcmtpush.spool.writer import SpoolWriter
 from mcmtpush.values import Attempt, Entry, MessageIds, QueueKey, Submission
@@ -195,6 +197,7 @@ class Gateway(Service):
             counters=counters,
         )
         self.lanes.disposition = self.settler
+        self.obedience = Obedience(Orders(process.spoolbase), self.scheduler, clock)
         self.listener = Listener(
             clock,
             [
@@ -268,10 +271,15 @@ class Gateway(Service):
         if reason is not None:
             raise StartError(reason)
         _at_once(self.listener.start())
-        _watched("recovery of the spool", self.scheduler.start())
+        recovered = self.scheduler.start()
+        _watched("recovery of the spool", recovered.addCallback(self._recovered))
         self._purge()
         if self.reloading.polls:
             self.pollers.follow(self.configuration.latest)
+
+    def _recovered(self, _: None) -> None:
+        if self.running:
+            self.obedience.start()
 
     def _purge(self) -> None:
         """Give up the dead letters whose time is over, every hour."""
@@ -290,6 +298,7 @@ class Gateway(Service):
         log.info("draining")
         self._purging.cancel()
         self.pollers.stop()
+        self.obedience.stop()
         await self._unless_hurried(self.listener.drain(GOODBYE_SECONDS))
         await self._unless_hurried(self.scheduler.drain())
         await self._unless_hurried(Deferred.fromCoroutine(self._settled()))

@@ -211,9 +211,13 @@ class Postponed:
 
 @frozen
 class Expired:
-    """Not attempted or not again: too old.  `text` is the internal answer."""
+    """Not attempted or not again: too old, or at an order.
+
+    `text` is the internal answer; `quiet` ones are not told to their senders.
+    """
 
     text: str
+    quiet: bool = False
 
 
 @frozen

@@ -23,6 +23,7 @@ from mcmtpush.values import (
     Attempt,
     DeadLetter,
     Entry,
+    Expired,
     QueueKey,
     Record,
     Refused,
@@ -90,7 +91,9 @@ def _fail(batch: Batch, attempt: Attempt, decision: Fail) -> None:
     else:
         batch.ended.append(entry.row)
     return_path = None if push is None else push.return_path
-    if settings.generate_bounces and notice_address(record.message, return_path):
+    quiet = isinstance(attempt.outcome, Expired) and attempt.outcome.quiet
+    told = settings.generate_bounces and not quiet
+    if told and notice_address(record.message, return_path):
         batch.notices.append((record, entry))
 
 

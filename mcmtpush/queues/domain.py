@@ -16,7 +16,9 @@ An entry is in exactly one place, and these are all the moves there are:
     done       flight      outside
     release    delayed     active       when its time has come
     put_off    active      delayed      all of them, bodies dropped
-    discard    active      outside      it cannot be read
+    condemn    waiting     condemned    active, delayed and held ones, bodies dropped
+    take_condemned         flight       condemned ones with their body in memory
+    admit      active      outside      it cannot be read; so with a condemned one
 
 The active ones stand in two lines, priority 1 before priority 0; but where both
 wait, every eighth that is taken is of priority 0.  A line is first what came back
@@ -27,82 +29,22 @@ No clock ever moves a held one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 from math import inf
 from typing import Final
 
 from attrs import define, field
 
 from mcmtpush.errors import LocalProtocolError
+from mcmtpush.queues.line import Line, older, row_of
 from mcmtpush.queues.residence import Residence
 from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
 
 
 AHEAD: Final = 7
 """So many of priority 1 go in a row while one of priority 0 waits."""
-
-
-class Line:
-    """The active entries of one priority."""
-
-    __slots__ = ("_came", "_returned")
-
-    def __init__(self) -> None:
-        self._returned: list[Entry] = []  # youngest first: the next is the last
-        self._came: deque[Entry] = deque()
-
-    def __len__(self) -> int:
-        return len(self._returned) + len(self._came)
-
-    def __iter__(self) -> Iterator[Entry]:
-        yield from reversed(self._returned)
-        yield from self._came
-
-    def head(self) -> Entry | None:
-        """Who is next."""
-        if self._returned:
-            return self._returned[-1]
-        return self._came[0] if self._came else None
-
-    def pop(self) -> Entry:
-        """Take the head out."""
-        return self._returned.pop() if self._returned else self._came.popleft()
-
-    def append(self, entry: Entry) -> None:
-        """Last in line."""
-        self._came.append(entry)
-
-    def give_back(self, entries: Iterable[Entry]) -> None:
-        """First in line, among others that were given back by row."""
-        self._returned.extend(entries)
-        self._returned.sort(key=_row, reverse=True)
-
-    def discard(self, rows: set[int]) -> int:
-        """Take these out, which are near the head; how many there were."""
-        before = len(self)
-        self._returned = [one for one in self._returned if one.row not in rows]
-        missing = len(rows) - (before - len(self))
-        kept: list[Entry] = []
-        while missing and self._came:
-            entry = self._came.popleft()
-            if entry.row in rows:
-                missing -= 1
-            else:
-                kept.append(entry)
-        self._came.extendleft(reversed(kept))
-        return before - len(self)
-
-
-def _older(line: Line, received_before: float) -> Iterator[Entry]:
-    """Those at the head that are so old."""
-    return takewhile(lambda one: one.received_at < received_before, line)
-
-
-def _row(entry: Entry) -> int:
-    return entry.row
 
 
 def _is_whole(entry: Entry) -> bool:
@@ -130,6 +72,7 @@ class DomainQueue:
     _second: Line = field(factory=Line, init=False)
     _delayed: list[tuple[float, int, Entry]] = field(factory=list, init=False)
     _held: list[Entry] = field(factory=list, init=False)
+    _condemned: list[Entry] = field(factory=list, init=False)  # the next is the last
     _ahead: int = field(default=0, init=False)  # of priority 1, since one of 0 waits
 
     @property
@@ -148,9 +91,19 @@ class DomainQueue:
         return len(self._held)
 
     @property
+    def condemned(self) -> int:
+        """How many an operator ordered to end, and have not yet."""
+        return len(self._condemned)
+
+    @property
+    def waiting(self) -> int:
+        """How many are here, for whatever."""
+        return self.active + self.delayed + self.held + self.condemned
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is here, nor in flight from here."""
-        return not (self.active or self._delayed or self._held or self.flight)
+        return not (self.waiting or self.flight)
 
     # -- in --
 
@@ -220,6 +173,23 @@ class DomainQueue:
             line.give_back(one for one in freed if self._line(one) is line)
         return freed
 
+    def condemn(self, received_before: float) -> int:
+        """All that wait here and are so old are to end, the oldest first; how many."""
+        chosen = [one for line in self._lines for one in line.withdraw(received_before)]
+        for entry in chosen:
+            if entry.message is not None:
+                entry.message = entry.push = None
+                self._count(-1)
+        others = [one for _, _, one in self._delayed] + self._held
+        chosen += (one for one in others if one.received_at < received_before)
+        self._delayed = [
+            each for each in self._delayed if each[2].received_at >= received_before
+        ]
+        heapify(self._delayed)
+        self._held = [one for one in self._held if one.received_at >= received_before]
+        self._condemned = sorted(self._condemned + chosen, key=row_of, reverse=True)
+        return len(chosen)
+
     # -- time --
 
     def next_due(self) -> float | None:
@@ -237,8 +207,8 @@ class DomainQueue:
 
     def put_off(self, until: float) -> int:
         """All active ones wait until then, seconds since the epoch; how many."""
-        self._count(-self.resident)
         active = [*self._first, *self._second]
+        self._count(-sum(one.message is not None for one in active))
         self._first, self._second = Line(), Line()
         for entry in active:
             entry.next_attempt_at = until
@@ -284,6 +254,14 @@ class DomainQueue:
                 head = line.head()
         return self._fly(taken)
 
+    def take_condemned(self, limit: int) -> list[Entry]:
+        """Up to `limit` of the condemned, up to the first without a body."""
+        taken: list[Entry] = []
+        condemned = self._condemned
+        while condemned and len(taken) < limit and condemned[-1].message is not None:
+            taken.append(condemned.pop())
+        return self._fly(taken)
+
     # -- bodies --
 
     @property
@@ -299,18 +277,23 @@ class DomainQueue:
         """
         inline: Iterator[Entry]
         if received_before < inf:
-            ends = [_older(line, received_before) for line in self._lines]
+            ends = [older(line, received_before) for line in self._lines]
             inline = chain(*ends)
         else:
             inline = self._in_turn()
         return list(islice((one for one in inline if one.message is None), limit))
+
+    def absent_condemned(self, limit: int) -> list[Entry]:
+        """Up to `limit` condemned ones without a body, in the order of taking."""
+        bare = (one for one in reversed(self._condemned) if one.message is None)
+        return list(islice(bare, limit))
 
     def admit(
         self,
         page: Iterable[Entry],
         bodies: Mapping[int, tuple[Message, PushPart | None]],
     ) -> list[int]:
-        """Bodies of an `absent` page have come; the rows of those without, now out."""
+        """Bodies of a page have come; the rows of those without one, now out."""
         lost = []
         for entry in page:
             body = bodies.get(entry.row)
@@ -321,6 +304,9 @@ class DomainQueue:
                 self._count(1)
         for line in self._lines:
             line.discard({one.row for one in lost if self._line(one) is line})
+        if lost and self._condemned:
+            gone = {one.row for one in lost}
+            self._condemned = [one for one in self._condemned if one.row not in gone]
         return [one.row for one in lost]
 
     @property

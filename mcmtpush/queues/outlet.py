@@ -93,6 +93,7 @@ class Outlet:
     suspended: str = field(default="", init=False)
     _loading: bool = field(default=False, init=False)
     _put_off: bool = field(default=False, init=False)  # while a page was on its way
+    _sentence: Expired = field(default=TOO_OLD, init=False)  # of the condemned
 
     def __attrs_post_init__(self) -> None:
         self.key = self.queue.key
@@ -172,8 +173,21 @@ class Outlet:
         if not self.queue.active:
             self.moved_at = self._house.seconds()
 
+    def condemn(self, received_before: float, sentence: Expired) -> int:
+        """All that wait and are so old end with this, at an order; how many.
+
+        Whatever holds delivery back, but for logs that cannot be written.  Those in
+        flight are left alone.
+        """
+        self._sentence = sentence
+        count = self.queue.condemn(received_before)
+        self._house.wake(self)
+        return count
+
     def look(self) -> None:
         """Do what there is to do: end, fetch, or let the lane work."""
+        if self.queue.condemned and self._house.gate.open:
+            self._end_condemned()
         if not self.queue.active:
             return
         settings = self.settings
@@ -203,6 +217,14 @@ class Outlet:
         if old:
             self._house.wake(self)
         self._load(self.queue.absent(self._page(settings), cutoff))
+
+    def _end_condemned(self) -> None:
+        """A page of those that an operator ordered to end."""
+        ready = self.queue.take_condemned(LARGEST_PAGE)
+        self._end(ready, self._sentence)
+        if ready:
+            self._house.wake(self)
+        self._load(self.queue.absent_condemned(self._page(self.settings)))
 
     def _end(self, entries: Sequence[Entry], outcome: Expired) -> None:
         if entries:

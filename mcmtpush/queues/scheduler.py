@@ -16,7 +16,6 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.counters import Counters
@@ -25,11 +24,11 @@ from mcmtpush.ports import Clock, Lane, Now, Queue, Spool
 from mcmtpush.queues.alarm import Alarm
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Gate, Outlet
+from mcmtpush.queues.recovery import Recovery
 from mcmtpush.queues.residence import SMALLEST_PAGE, Residence
-from mcmtpush.values import HELD, Attempt, Entry, QueueKey
+from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 
 
-RECOVERED_AT_ONCE = 2000
 RELEASED_AT_ONCE = 5000
 IDLE_SECONDS = 3600.0
 """An empty queue is given up after so long."""
@@ -63,8 +62,7 @@ class Scheduler:
     _leaving: set[Lane] = field(factory=set, init=False)  # replaced, draining
     _to_wake: dict[Outlet, None] = field(factory=dict, init=False)
     _waking: IDelayedCall | None = field(default=None, init=False)
-    _recovery: Deferred[None] | None = field(default=None, init=False)
-    _paging: IDelayedCall | None = field(default=None, init=False)
+    _recovery: Recovery = field(init=False)
     _residence: Residence = field(init=False)
     _alarm: Alarm = field(init=False)
     _scanned: tuple[float, float] = field(default=(0.0, 0.0), init=False)
@@ -78,6 +76,15 @@ class Scheduler:
             due=self._release,
             scan=self._scan,
         )
+        self._recovery = Recovery(
+            clock=self.clock,
+            now=self.now,
+            spool=self.spool,
+            settings_for=self.settings_for,
+            enqueue=self.enqueue,
+            counters=self.counters,
+            retry_seconds=self.scan_interval_seconds,
+        )
 
     # -- from the service --
 
@@ -85,10 +92,7 @@ class Scheduler:
         """Deliver, and enqueue page by page what the spool holds; fires after that."""
         self._scanned = (self.now(), self.clock.seconds())
         self._alarm.start()
-        self._recovery = Deferred()
-        recovered = self._recovery
-        self._recover(0)
-        return recovered
+        return self._recovery.start()
 
     def drain(self) -> Deferred[None]:
         """Hand out no more; fires when every lane has drained."""
@@ -97,9 +101,7 @@ class Scheduler:
         if self._waking is not None:
             self._waking.cancel()
             self._waking = None
-        if self._paging is not None:
-            self._paging.cancel()
-            self._recovered()
+        self._recovery.stop()
         lanes = [*self._leaving, *(outlet.lane for outlet in self._outlets.values())]
         drained: Deferred[Any] = DeferredList([_drain(lane) for lane in lanes])
         return drained.addCallback(lambda _: None)
@@ -107,10 +109,12 @@ class Scheduler:
     @property
     def queued(self) -> int:
         """Entries in all queues and in flight from them."""
-        return sum(
-            queue.active + queue.delayed + queue.held + queue.flight
-            for queue in self._queues()
-        )
+        return sum(queue.waiting + queue.flight for queue in self._queues())
+
+    @property
+    def condemned(self) -> int:
+        """Entries that an operator ordered to end, and have not yet."""
+        return sum(queue.condemned for queue in self._queues())
 
     @property
     def held(self) -> int:
@@ -198,6 +202,13 @@ class Scheduler:
 
     def _left(self, _: None, lane: Lane) -> None:
         self._leaving.discard(lane)
+
+    def condemn(
+        self, chosen: Callable[[QueueKey], bool], before: float, sentence: Expired
+    ) -> int:
+        """All that wait in these queues and came before then are to end; how many."""
+        outlets = [each for key, each in self._outlets.items() if chosen(key)]
+        return sum(each.condemn(before, sentence) for each in outlets)
 
     # -- from the watch over memory --
 
@@ -317,7 +328,7 @@ class Scheduler:
 
     def _wake_all(self) -> None:
         for outlet in self._outlets.values():
-            if outlet.queue.active:
+            if outlet.queue.active or outlet.queue.condemned:
                 self.wake(outlet)
 
     def _release(self, outlet: Outlet, now: float) -> None:
@@ -346,56 +357,6 @@ class Scheduler:
         for outlet in self._outlets.values():
             outlet.queue.set_back(back)
             self._alarm.book(outlet)
-
-    # -- recovery --
-
-    def _recover(self, after_row: int) -> None:
-        self._paging = None
-        page = self.spool.recover(after_row, RECOVERED_AT_ONCE)
-        page.addCallbacks(
-            self._recovered_page, self._not_recovered, errbackArgs=(after_row,)
-        )
-
-    def _recovered_page(self, pairs: Sequence[tuple[QueueKey, Entry]]) -> None:
-        if not pairs or self.gate.draining:
-            self._recovered()
-            return
-        self.counters.add("queues.recovered", len(pairs))
-        self._bring_forward(pairs)
-        self.enqueue(pairs)
-        # Reception and delivery have their turns in between.
-        self._paging = self.clock.callLater(0, self._recover, pairs[-1][1].row)
-
-    def _bring_forward(self, pairs: Sequence[tuple[QueueKey, Entry]]) -> None:
-        """No retry waits longer than any may: the clock may have been set back."""
-        now = self.now()
-        for key, entry in pairs:
-            if entry.next_attempt_at not in (0.0, HELD):
-                latest = now + self.settings_for(key).max_retry_interval_seconds
-                entry.next_attempt_at = min(entry.next_attempt_at, latest)
-
-    def _not_recovered(self, failure: Failure, after_row: int) -> None:
-        if self.gate.draining:
-            self._recovered()
-            return
-        log.error(
-            "cannot read the spool, trying again in {interval} s: {reason}",
-            interval=self.scan_interval_seconds,
-            reason=failure.getErrorMessage(),
-        )
-        self._paging = self.clock.callLater(
-            self.scan_interval_seconds, self._recover, after_row
-        )
-
-    def _recovered(self) -> None:
-        self._paging = None
-        if self._recovery is not None:
-            recovery, self._recovery = self._recovery, None
-            log.info(
-                "{count} messages were in the spool",
-                count=self.counters.get("queues.recovered"),
-            )
-            recovery.callback(None)
 
 
 def _drain(lane: Lane) -> Deferred[None]:

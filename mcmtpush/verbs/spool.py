@@ -8,56 +8,26 @@ for one message, shows all of it.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from email.utils import formatdate, make_msgid
-from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 from attrs import asdict
 
-from mcmtpush.config.finding import has_errors
-from mcmtpush.config.merge import read_configuration
-from mcmtpush.config.settings import Configuration
-from mcmtpush.errors import McmtPushError, SpoolError
-from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.injection import Server, inject, parse_server
 from mcmtpush.replay import Pace, Replay, parse_rate, parse_span
 from mcmtpush.spool.check import Inspection, inspect_spool
 from mcmtpush.spool.dead import DeadLetters, Letter, Original, Selection
-from mcmtpush.spool.folder import DATABASE
-from mcmtpush.verbs.output import UNUSABLE, leave, parsed, print_json, printable
+from mcmtpush.verbs.output import leave, parsed, print_json, printable
+from mcmtpush.verbs.place import Group, database, moment, place
 
-
-DEFAULT_CONFIGURATION = "conf/ecelerity.conf"
 
 Decorated = Callable[..., Any]
-
-
-def _place(verb: Decorated) -> Decorated:
-    """The two options that say which spool."""
-    verb = click.option(
-        "--spool",
-        "folder",
-        type=click.Path(exists=True, file_okay=False),
-        metavar="FOLDER",
-        help="The spool folder, instead of a configuration that names it.",
-    )(verb)
-    return click.option(
-        "--config",
-        "config",
-        default=DEFAULT_CONFIGURATION,
-        show_default=True,
-        type=click.Path(),
-        metavar="FILE",
-        help="The gateway's configuration, which names the spool folder.",
-    )(verb)
 
 
 def _filters(verb: Decorated) -> Decorated:
@@ -85,44 +55,14 @@ def _selection(
     return Selection(ids, domain, after, status)
 
 
-def _database(config: str, folder: str | None) -> str:
-    """The path of the database; leaves with 2 when nothing says where it is."""
-    if folder is None:
-        if not Path(config).is_file():
-            raise click.UsageError(
-                f"{config} does not exist: name the configuration with --config FILE, "
-                "or the spool with --spool FOLDER"
-            )
-        root, findings = read_configuration(
-            config, DiskFiles(), read_search_path(os.environ)
-        )
-        if has_errors(findings):
-            leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
-        try:
-            folder = Configuration(root, socket.gethostname()).process().spoolbase
-        except McmtPushError as error:
-            leave(str(error), UNUSABLE)
-    return str(Path(folder) / DATABASE)
-
-
 def _letters(config: str, folder: str | None) -> DeadLetters:
-    return DeadLetters(_database(config, folder))
-
-
-class _Group(click.Group):
-    """A spool that cannot be read ends every verb with 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SpoolError as error:
-            leave(str(error), UNUSABLE)
+    return DeadLetters(database(config, folder))
 
 
 # -- dead ---------------------------------------------------------------------------
 
 
-@click.group(cls=_Group)
+@click.group(cls=Group)
 def dead() -> None:
     """List, show and replay messages that failed for good.
 
@@ -134,7 +74,7 @@ def dead() -> None:
 
 
 @dead.command("list")
-@_place
+@place
 @_filters
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_letters(
@@ -162,7 +102,7 @@ def list_letters(
 
 
 @dead.command()
-@_place
+@place
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def show(config: str, folder: str | None, id: str, as_json: bool) -> None:  # noqa: A002 - the word people read in the help
@@ -182,7 +122,7 @@ def show(config: str, folder: str | None, id: str, as_json: bool) -> None:  # no
 
 
 @dead.command()
-@_place
+@place
 @_filters
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "everything", is_flag=True, help="Replay all there are.")
@@ -284,7 +224,7 @@ def _redacted(token: str | None) -> str | None:
 
 def _line(letter: Letter) -> str:
     columns = [
-        _moment(letter.died_at),
+        moment(letter.died_at),
         letter.id,
         letter.recipient,
         "-" if letter.status is None else letter.status,
@@ -300,7 +240,7 @@ def _print_whole(letter: Letter, original: Original) -> None:
     data = _whole(letter, original)
     mail, payload = data.pop("mail"), data.pop("payload")
     for name, value in data.items():
-        shown = _moment(value) if isinstance(value, float) else value
+        shown = moment(value) if isinstance(value, float) else value
         if isinstance(value, dict):
             shown = ", ".join(f"{key}={text}" for key, text in value.items())
         click.echo(printable(f"{name}: {'' if shown is None else shown}".rstrip()))
@@ -313,7 +253,7 @@ def _print_whole(letter: Letter, original: Original) -> None:
 # -- spool --------------------------------------------------------------------------
 
 
-@click.group(cls=_Group)
+@click.group(cls=Group)
 def spool() -> None:
     """Look after the spool: the database of everything that is queued.
 
@@ -322,7 +262,7 @@ def spool() -> None:
 
 
 @spool.command("check")
-@_place
+@place
 @click.option("--quick", is_flag=True, help="Leave the indexes out: much faster.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def check_spool(config: str, folder: str | None, quick: bool, as_json: bool) -> None:
@@ -332,7 +272,7 @@ def check_spool(config: str, folder: str | None, quick: bool, as_json: bool) -> 
 
     Exit code: 0 sound, 1 damage found, 2 unusable arguments or spool.
     """
-    found = inspect_spool(_database(config, folder), now=time.time(), quick=quick)
+    found = inspect_spool(database(config, folder), now=time.time(), quick=quick)
     if as_json:
         print_json({**asdict(found), "sound": found.sound})
     else:
@@ -358,14 +298,6 @@ def _print_inspection(found: Inspection) -> None:
 
 
 # -- printing -----------------------------------------------------------------------
-
-
-def _moment(at: float) -> str:
-    """Seconds since the epoch for people, UTC."""
-    try:
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return str(at)
 
 
 def _text(data: bytes) -> str:

@@ -26,6 +26,7 @@ from mcmtpush.config.views import LimitSettings, ThrottleSettings
 from mcmtpush.disposition.classify import UNANSWERED
 from mcmtpush.errors import ConfigError
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
+from mcmtpush.spool.order import Orders, Purge, write_purge
 from tests.support.case import TestCase, readable
 from tests.support.injector import Injection
 from tests.support.pipe import TOKEN, Pipe
@@ -107,6 +108,7 @@ class Conservation(RuleBasedStateMachine):
         self.pipe.delivering = evolve(
             self.pipe.delivering, max_deliveries_per_connection=per_connection
         )
+        self.purges = 0
         self.set_back = self.set_back_before = 0.0  # in this life, in earlier ones
         self.recorded_twice: Counter[str] = Counter()
         self.accepted_twice: Counter[str] = Counter()
@@ -177,6 +179,13 @@ class Conservation(RuleBasedStateMachine):
         fault = ConfigError("it is not well written", "gw.conf", 1, 1)
         self.pipe.faults = [fault] if faulty else []
         self.pipe.reload(**changes)
+
+    @rule(domain=st.sampled_from([None, "apn_0.example", "apn_1.example"]))
+    def purge(self, domain: str | None) -> None:
+        """An operator gives up what waits; the law holds for that, too."""
+        self.purges += 1
+        order = Purge("554 5.7.0 purged", self.pipe.now(), domain)
+        Orders(str(self.pipe.folder)).give(str(self.purges), write_purge(order))
 
     @rule()
     def crash(self) -> None:

@@ -271,6 +271,62 @@ class HoldTests(DomainCase):
         self.assertEqual(self.queue.free(), [])
 
 
+class CondemnTests(DomainCase):
+    """Who is to end at an order."""
+
+    def test_wherever_it_waits(self) -> None:
+        """Active, delayed and held ones that are so old, the oldest first."""
+        self.enqueue(
+            an_entry(5, 1, age=1.0), an_entry(6, age=9.0), an_entry(4, age=2.0)
+        )
+        self.enqueue(
+            an_entry(3, at=50.0, age=3.0),
+            an_entry(7, at=60.0, age=9.0),
+            an_entry(2, at=HELD, age=4.0),
+            an_entry(8, at=HELD, age=9.0),
+        )
+        self.assertEqual(self.queue.condemn(5.0), 4)
+        counts = (self.queue.active, self.queue.delayed, self.queue.held)
+        self.assertEqual((*counts, self.queue.condemned), (1, 1, 1, 4))
+        self.assertEqual((self.queue.resident, self.queue.next_due()), (1, 60.0))
+        page = self.queue.absent_condemned(9)
+        self.assertEqual(rows(page), [2, 3, 4, 5])
+        self.assertEqual(self.queue.take_condemned(9), [])
+        self.queue.admit(page, bodies(page))
+        self.assertEqual(rows(self.queue.take_condemned(3)), [2, 3, 4])
+        self.assertEqual(rows(self.queue.take_condemned(3)), [5])
+        self.assertEqual((self.queue.flight, self.queue.waiting), (4, 3))
+        self.assertEqual(self.queue.resident, 1)
+
+    def test_not_in_flight(self) -> None:
+        """What is being attempted is left alone, and counts on as ever."""
+        self.enqueue(an_entry(1), an_entry(2))
+        taken = self.queue.take(1)
+        self.assertEqual(self.queue.condemn(99.0), 1)
+        self.queue.requeue(taken, NO_LIMIT)
+        self.assertEqual((self.queue.active, self.queue.condemned), (1, 1))
+        self.assertFalse(self.queue.empty)
+
+    def test_not_put_off(self) -> None:
+        """Putting the others off does not touch them."""
+        self.enqueue(an_entry(1, age=1.0), an_entry(2, age=9.0))
+        self.queue.condemn(5.0)
+        page = self.queue.absent_condemned(9)
+        self.queue.admit(page, bodies(page))
+        self.queue.put_off(50.0)
+        self.assertEqual((self.queue.resident, self.queue.delayed), (1, 1))
+        self.assertEqual(rows(self.queue.take_condemned(9)), [1])
+        self.assertEqual(self.residence.held, 0)
+
+    def test_lost_ones_leave(self) -> None:
+        """What cannot be read ends without a record, as ever."""
+        self.enqueue(an_entry(1), an_entry(2))
+        self.queue.condemn(99.0)
+        page = self.queue.absent_condemned(9)
+        self.assertEqual(self.queue.admit(page, bodies(page[1:])), [1])
+        self.assertEqual(rows(self.queue.take_condemned(9)), [2])
+
+
 class BodyTests(DomainCase):
     """What is in memory."""
 
@@ -485,6 +541,7 @@ class DomainMachine(RuleBasedStateMachine):
         self.ahead = 0
         self.delayed: list[Entry] = []
         self.held: list[Entry] = []
+        self.condemned: list[Entry] = []
         self.flight: list[Entry] = []
         self.pages: list[list[Entry]] = []
 
@@ -598,6 +655,36 @@ class DomainMachine(RuleBasedStateMachine):
             self.line_up(entry, returned=True)
         self.held = []
 
+    @rule(back=st.integers(0, 10))
+    def condemn(self, back: int) -> None:
+        cutoff = self.now - back
+        waiting = [one for _, one in self.active] + self.delayed + self.held
+        chosen = [one for one in waiting if one.received_at < cutoff]
+        assert self.queue.condemn(cutoff) == len(chosen)
+        self.active = [pair for pair in self.active if pair[1] not in chosen]
+        self.delayed = [one for one in self.delayed if one not in chosen]
+        self.held = [one for one in self.held if one not in chosen]
+        self.condemned = sorted(self.condemned + chosen, key=lambda one: one.row)
+
+    @rule(limit=st.integers(0, 6))
+    def take_condemned(self, limit: int) -> None:
+        expected = []
+        for entry in self.condemned[:limit]:
+            if entry.message is None:
+                break
+            expected.append(entry)
+        assert rows(self.queue.take_condemned(limit)) == rows(expected)
+        del self.condemned[: len(expected)]
+        self.flight += expected
+
+    @precondition(lambda self: not self.pages)
+    @rule(limit=st.integers(1, 6))
+    def ask_for_condemned(self, limit: int) -> None:
+        page = self.queue.absent_condemned(limit)
+        bare = [entry for entry in self.condemned if entry.message is None]
+        assert rows(page) == rows(bare[:limit])
+        self.pages.append(page)
+
     @rule(seconds=st.integers(1, 5))
     def jump_back(self, seconds: int) -> None:
         """The clock goes back, and with it the times of those who wait for one."""
@@ -633,6 +720,7 @@ class DomainMachine(RuleBasedStateMachine):
         found = bodies([entry for entry in page if entry not in lost])
         assert sorted(self.queue.admit(page, found)) == sorted(rows(lost))
         self.active = [pair for pair in self.active if pair[1] not in lost]
+        self.condemned = [one for one in self.condemned if one not in lost]
 
     @rule(limit=st.integers(0, 12))
     def shed(self, limit: int) -> None:
@@ -649,8 +737,10 @@ class DomainMachine(RuleBasedStateMachine):
         assert self.queue.held == len(self.held)
         assert self.queue.empty == (
             not (self.active or self.delayed or self.held or self.flight)
+            and not self.condemned
         )
-        resident = [one for _, one in self.active if one.message is not None]
+        here = [one for _, one in self.active] + self.condemned
+        resident = [one for one in here if one.message is not None]
         assert self.queue.resident == self.queue.residence.held == len(resident)
         assert self.queue.blocked == bool(
             self.active and self.in_turn()[0].message is None

@@ -13,12 +13,13 @@ from mcmtpush.errors import SpoolError
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import NOT_ATTEMPTED, STUCK_SECONDS, TOO_OLD, Gate, Outlet
 from mcmtpush.queues.residence import Residence
-from mcmtpush.values import Attempt, Entry, QueueKey
+from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 from tests.queues.test_domain import KEY, an_entry, bodies, rows
 from tests.support.case import TestCase
 
 
 NOW = 1_700_000_000.0
+PURGED = Expired("554 5.7.0 [internal] Message manually purged")
 
 
 class Loads:
@@ -268,6 +269,47 @@ class ExpiryTests(OutletCase):
         self.assertEqual(self.attempts(), [])
         self.stuck()
         self.assertEqual(self.attempts(), [(0, TOO_OLD)])
+
+
+class CondemnTests(OutletCase):
+    """Ending at an order."""
+
+    def test_page_by_page(self) -> None:
+        """Bodies are fetched, since records want them; then all end, and only these."""
+        self.enqueue(10, 10, 1)
+        self.outlet.suspend("a guard")
+        self.assertEqual(self.outlet.condemn(self.house.now() - 5, PURGED), 2)
+        self.assertEqual(self.house.woken, [self.outlet])
+        self.outlet.look()
+        self.assertEqual(self.attempts(), [])
+        self.assertEqual(self.house.spool.answer(), [0, 1])
+        self.outlet.look()
+        self.assertEqual(self.attempts(), [(0, PURGED), (1, PURGED)])
+        self.assertEqual(
+            (self.outlet.queue.condemned, self.outlet.queue.active), (0, 1)
+        )
+        self.assertEqual(self.lane.works, 0)
+
+    def test_not_while_records_cannot_be_written(self) -> None:
+        """An order waits for the log as deliveries do."""
+        self.enqueue(10)
+        self.outlet.condemn(self.house.now(), PURGED)
+        self.house.gate.reason = "no room for the log"
+        self.outlet.look()
+        self.assertEqual((self.house.spool.asked, self.attempts()), ([], []))
+        self.house.gate.reason = None
+        self.outlet.look()
+        self.house.spool.answer()
+        self.outlet.look()
+        self.assertEqual(self.attempts(), [(0, PURGED)])
+
+    def test_others_go_on(self) -> None:
+        """What came later is delivered meanwhile."""
+        self.enqueue(10, 1)
+        self.outlet.condemn(self.house.now() - 5, PURGED)
+        self.outlet.look()
+        self.assertEqual(self.lane.works, 1)
+        self.assertEqual(rows(self.outlet.take(9)), [1])
 
 
 class BodyTests(OutletCase):

@@ -15,9 +15,9 @@ from mcmtpush.counters import Counters
 from mcmtpush.errors import LocalProtocolError, SpoolError
 from mcmtpush.ports import Queue
 from mcmtpush.queues.outlet import NOT_ATTEMPTED, TOO_OLD
+from mcmtpush.queues.recovery import RECOVERED_AT_ONCE
 from mcmtpush.queues.scheduler import (
     IDLE_SECONDS,
-    RECOVERED_AT_ONCE,
     RELEASED_AT_ONCE,
     Scheduler,
 )
@@ -636,6 +636,38 @@ class RenewTests(SchedulerCase):
                 old.drained.errback(outcome)
                 self.flushLoggedErrors(RuntimeError)
             self.assertEqual(self.scheduler._leaving, set())
+
+
+class CondemnTests(SchedulerCase):
+    """What an operator orders to end."""
+
+    def test_chosen_queues(self) -> None:
+        """Those of the chosen queues that came before then, and no others."""
+        self.settings = evolve(self.settings, suspend_delivery=True)
+        old, new = NOW - 10, NOW + 10
+        for key in (KEY, OTHER):
+            entries = [an_entry(1, age=old), an_entry(2, age=old), an_entry(3, age=new)]
+            self.scheduler.enqueue([(key, entry) for entry in entries])
+        count = self.scheduler.condemn(lambda key: key == OTHER, NOW, TOO_OLD)
+        self.assertEqual((count, self.scheduler.condemned), (2, 2))
+        for _ in range(3):
+            self.clock.advance(0)
+        found = [(key, each.entry.row, each.outcome) for key, each in self.ended]
+        self.assertEqual(found, [(OTHER, 1, TOO_OLD), (OTHER, 2, TOO_OLD)])
+        self.assertEqual((self.scheduler.condemned, self.scheduler.queued), (0, 4))
+
+    def test_resumed(self) -> None:
+        """An order that the log holds up goes on with the deliveries."""
+        self.settings = evolve(self.settings, suspend_delivery=True)
+        self.scheduler.enqueue([(KEY, an_entry(1, age=NOW - 10))])
+        self.scheduler.pause("no room")
+        self.scheduler.condemn(lambda _: True, NOW, TOO_OLD)
+        self.clock.advance(0)
+        self.assertEqual(self.ended, [])
+        self.scheduler.resume()
+        for _ in range(3):
+            self.clock.advance(0)
+        self.assertEqual(len(self.ended), 1)
 
 
 class IdleTests(SchedulerCase):

@@ -1,0 +1,59 @@
+"""What waits in a spool, queue by queue; beside a running gateway or without one."""
+
+# ruff: noqa: S608 - every part is a constant of this program
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from attrs import frozen
+
+from mcmtpush.spool.database import open_reader, version_of
+from mcmtpush.spool.fault import spool_error
+
+
+FIRST_VERSION = 2
+"""Spools before that never note what ended on a damaged page."""
+
+_HELD = "next_attempt_at >= 9e999"
+_COUNTS = (
+    "SELECT binding_group, binding, domain, count(*), "
+    f"total(next_attempt_at > ? AND NOT {_HELD}), total({_HELD}), min(received_at) "
+    "FROM entry {where} GROUP BY binding_group, binding, domain "
+    "ORDER BY domain, binding"
+)
+_NOT_ENDED = "WHERE row NOT IN (SELECT row FROM ended)"
+
+
+@frozen
+class QueueCount:
+    """One queue.
+
+    Attributes:
+        messages: all that wait, or are being delivered right now.
+        delayed: those of them that wait for a retry.
+        held: those that wait for an operator.
+        oldest_at: when the oldest was received, seconds since the epoch.
+    """
+
+    binding_group: str
+    binding: str
+    domain: str
+    messages: int
+    delayed: int
+    held: int
+    oldest_at: float
+
+
+def count_queues(path: str, *, now: float) -> list[QueueCount]:
+    """Every queue that is not empty.  Raises SpoolError."""
+    with closing(open_reader(path)) as reader:
+        where = _NOT_ENDED if version_of(reader) >= FIRST_VERSION else ""
+        try:
+            rows = reader.execute(_COUNTS.format(where=where), (now,)).fetchall()
+        except sqlite3.Error as error:
+            raise spool_error(error) from error
+    return [
+        QueueCount(group, binding, domain, count, int(delayed), int(held), oldest)
+        for group, binding, domain, count, delayed, held, oldest in rows
+    ]

@@ -1,0 +1,84 @@
+"""Which spool a verb is about, and what all such verbs have in common."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcmtpush.config.finding import has_errors
+from mcmtpush.config.merge import read_configuration
+from mcmtpush.config.settings import Configuration
+from mcmtpush.errors import McmtPushError, SpoolError
+from mcmtpush.files import DiskFiles, read_search_path
+from mcmtpush.spool.folder import DATABASE
+from mcmtpush.verbs.output import UNUSABLE, leave
+
+
+DEFAULT_CONFIGURATION = "conf/ecelerity.conf"
+
+Decorated = Callable[..., Any]
+
+
+def place(verb: Decorated) -> Decorated:
+    """The two options that say which spool."""
+    verb = click.option(
+        "--spool",
+        "folder",
+        type=click.Path(exists=True, file_okay=False),
+        metavar="FOLDER",
+        help="The spool folder, instead of a configuration that names it.",
+    )(verb)
+    return click.option(
+        "--config",
+        "config",
+        default=DEFAULT_CONFIGURATION,
+        show_default=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="The gateway's configuration, which names the spool folder.",
+    )(verb)
+
+
+def database(config: str, folder: str | None) -> str:
+    """The path of the database; leaves with 2 when nothing says where it is."""
+    if folder is None:
+        if not Path(config).is_file():
+            raise click.UsageError(
+                f"{config} does not exist: name the configuration with --config FILE, "
+                "or the spool with --spool FOLDER"
+            )
+        root, findings = read_configuration(
+            config, DiskFiles(), read_search_path(os.environ)
+        )
+        if has_errors(findings):
+            leave(f"{config} has errors: run mcmtpush check {config}", UNUSABLE)
+        try:
+            folder = Configuration(root, socket.gethostname()).process().spoolbase
+        except McmtPushError as error:
+            leave(str(error), UNUSABLE)
+    return str(Path(folder) / DATABASE)
+
+
+class Group(click.Group):
+    """A spool that cannot be read ends every verb with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does."""
+        try:
+            return super().invoke(ctx)
+        except SpoolError as error:
+            leave(str(error), UNUSABLE)
+
+
+def moment(at: float) -> str:
+    """Seconds since the epoch for people, UTC."""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(at)
