@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import define
@@ -90,11 +90,13 @@ class Site:
         lines = [json.loads(line) for line in self.lines("apns_simulator.jsonl")]
         return [line for line in lines if line["token"]]
 
-    def start(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        """In the foreground; `wait` for the banner."""
+    def start(
+        self, *, wait: bool = True, around: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """In the foreground; `wait` for the banner; `around`: who executes it."""
         output = (self.folder / "output").open("ab")
         child = subprocess.Popen(
-            [*TWISTD, "--nodaemon", "--pidfile=", "mcmtpush", "--config",
+            [*around, *TWISTD, "--nodaemon", "--pidfile=", "mcmtpush", "--config",
              str(self.configuration)],
             stdout=output, stderr=subprocess.STDOUT, cwd=self.folder,
             env=environment(),
