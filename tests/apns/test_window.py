@@ -519,6 +519,106 @@ class WindowMachine(RuleBasedStateMachine):
         assert len(self.settled) == window.written - len(window)
 
 
+# How a window may stand: presumed, unsettled, flushed or not, and how it ended.
+STATES = {
+    f"{presumed} presumed, {unsettled} unsettled, {end}": (presumed, unsettled, end)
+    for presumed in (0, 3)
+    for unsettled in (0, 4)
+    for end in ("open", "flushing", "answered", "ended")
+}
+STATUSES = (0, 1, 2, 8, 9, 10, 128, 200, 255)
+OVER = frozenset({"answered", "ended"})
+
+
+class PairTests(TestCase):
+    """Every event in every state, beside the naive twin."""
+
+    def make(self, presumed: int, unsettled: int, end: str) -> None:
+        self.window, self.naive = a_window(), NaiveWindow()
+        self.now = 0.0
+        self.write(presumed)
+        self.now = TIMEOUT
+        self.window.silence(self.now)
+        self.naive.silence(self.now)
+        self.write(unsettled)
+        if end == "flushing":
+            self.naive.flush = self.window.flush()
+        elif end == "answered":
+            named = presumed + unsettled
+            self.window.answer(10, named)
+            self.naive.answer(10, named)
+        elif end == "ended":
+            self.window.end()
+            self.naive.end()
+
+    def write(self, count: int) -> None:
+        batch = attempts(self.window.next_identifier, count)
+        if batch:
+            self.window.add(batch, self.now)
+            self.naive.write([each.transaction_id for each in batch], self.now)
+
+    def same(self, settled: list[Attempt], expected: object, pair: object) -> None:
+        found = {each.transaction_id: each.outcome for each in settled}
+        self.assertEqual((found, len(settled)), (expected, len(found)), pair)
+        window = self.window
+        sums = window.accepted + window.refused + window.discarded + window.undecided
+        self.assertEqual(window.written, sums + len(window), pair)
+        self.assertEqual(len(window), len(self.naive.unsettled), pair)
+        fate = Counter(confirmed=window.confirmed, late=window.late, lost=window.lost)
+        self.assertEqual(+fate, self.naive.fate, pair)
+
+    def test_every_pair(self) -> None:
+        """Writing, flushing, silence, every answer and the end, in every state."""
+        pairs = 0
+        for name, state in STATES.items():
+            self.make(*state)
+            last = len(self.naive.history)
+            for status in STATUSES:
+                # Each that was written, nobody's 0, the flush or the future, far off.
+                for named in (*range(last + 3), 77_777):
+                    self.make(*state)
+                    pairs += 1
+                    if state[2] in OVER:
+                        with self.assertRaises(LocalProtocolError, msg=name):
+                            self.window.answer(status, named)
+                        continue
+                    expected = self.naive.answer(status, named)
+                    settled = self.window.answer(status, named)
+                    self.same(settled, expected, (name, status, named))
+            for event in (self.silences, self.ends, self.writes, self.flushes):
+                self.make(*state)
+                event(name, state[2])
+                pairs += 1
+        self.assertGreater(pairs, 900)
+
+    def silences(self, name: str, _end: str) -> None:
+        for seconds in (TIMEOUT - 0.1, 0.1, TIMEOUT):
+            self.now += seconds
+            expected = self.naive.silence(self.now)
+            self.same(self.window.silence(self.now), expected, (name, "silence"))
+
+    def ends(self, name: str, _end: str) -> None:
+        self.same(self.window.end(), self.naive.end(), (name, "end"))
+
+    def writes(self, name: str, end: str) -> None:
+        if end == "open":
+            self.write(2)
+            self.same([], {}, (name, "write"))
+            return
+        batch = attempts(self.window.next_identifier, 2)
+        with self.assertRaises(LocalProtocolError, msg=name):
+            self.window.add(batch, self.now)
+
+    def flushes(self, name: str, end: str) -> None:
+        if end == "open":
+            flush = self.window.flush()
+            self.assertNotIn(flush, [0, *self.naive.history], name)
+            self.same([], {}, (name, "flush"))
+            return
+        with self.assertRaises(LocalProtocolError, msg=name):
+            self.window.flush()
+
+
 class WindowMachineTests(TestCase):
     @readable
     def test_anything(self) -> None:

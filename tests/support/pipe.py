@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from ipaddress import ip_network
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,9 @@ from mcmtpush.config.views import (
     ReceptionSettings,
     Route,
 )
+from mcmtpush.delivery.binary import ANSWER_SECONDS, CLOSE_SECONDS, MARGIN_SECONDS
 from mcmtpush.errors import ConfigError
+from mcmtpush.service import GOODBYE_SECONDS, SETTLED_SECONDS
 from mcmtpush.simulator.journal import Journal, JournalLine
 from mcmtpush.simulator.script import Script
 from mcmtpush.values import QueueKey, Record
@@ -45,6 +47,15 @@ EPOCH: Final = 1_700_000_000
 TOKEN: Final = "0f" * 32
 RESPONSE_SECONDS: Final = 2.0
 REQUEST_SECONDS: Final = 10.0
+STOP_SECONDS: Final = ceil(
+    GOODBYE_SECONDS
+    + max(RESPONSE_SECONDS + ANSWER_SECONDS, REQUEST_SECONDS)
+    + MARGIN_SECONDS
+    + CLOSE_SECONDS
+    + SETTLED_SECONDS
+)
+"""What a stop may take whatever others do, as docs/explanation/exactness.md says."""
+
 MOST_TURNS: Final = 20_000  # in one instant
 
 
@@ -217,9 +228,9 @@ class Pipe:
         self._follow_up(at_death)
 
     def restart(self, at_death: Callable[[], None] | None = None) -> None:
-        """The program is told to stop, and another one starts."""
+        """The program is told to stop, does so in time, and another one starts."""
         stopped = self.program.stopService()
-        for _ in range(100):
+        for _ in range(STOP_SECONDS):
             self.run(1.0)
             if stopped.called:
                 break
