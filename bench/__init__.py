@@ -1,7 +1,8 @@
-"""Benchmark programs: `python -m bench.NAME`.  Not collected as tests.
+"""The benchmark house: `python -m bench`.  Not collected as tests.
 
-Each prints a table and, with `--json FILE`, writes what it printed as JSON.
-`--smoke` runs tiny sizes, to see that everything is counted, not how fast it is.
+`scenarios` is the table of what is measured, `run` how; `house` starts the gateway and
+the simulator, `peers` other mail servers; `client`, `blind` and `http2client` are loads
+of our own, each a program; `page` and `svg` tell what was found.
 """
 
 from __future__ import annotations

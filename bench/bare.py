@@ -1,4 +1,7 @@
-"""The peer: a bare `twisted.mail` server that throws every message away."""
+"""The peer: bare `twisted.mail`, throwing every message away.  `bare.py PORT`.
+
+When it is stopped it prints how many it took.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from zope.interface import implementer
 class Nothing:
     """Takes lines, keeps none."""
 
+    count = 0
+
     def lineReceived(self, line: bytes) -> None:
         """Throw away."""
 
     def eomReceived(self) -> defer.Deferred[None]:
         """Say yes."""
+        Nothing.count += 1
         return defer.succeed(None)
 
     def connectionLost(self) -> None:
@@ -56,3 +62,4 @@ class Factory(smtp.SMTPFactory):
 if __name__ == "__main__":
     reactor.listenTCP(int(sys.argv[1]), Factory(), backlog=500, interface="127.0.0.1")
     reactor.run()
+    print("took", Nothing.count, flush=True)

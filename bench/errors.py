@@ -1,7 +1,6 @@
 """What bad tokens cost: 0, 0.1, 1 and 10 % of them, spread at random.
 
-Each one costs a connection and all that was written behind it.  Two rates, and
-each of them as a share of the clean one of the same round: "through" is the load
+Each one costs a connection and all that was written behind it.  "through" is the load
 of `bench.pipe`, from smtp-source to the last terminal record; "backlog" is a
 spool that was full at the start, so that nothing but delivery is measured.  The
 simulator is a process of its own and refuses by a seeded script; every message
@@ -12,24 +11,19 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench import house
+from bench.run import Contender, Figures
 from bench.spool import fill
 
 
 SHARES = (0.0, 0.1, 1.0, 10.0)
 """Per cent of all notifications that are refused as "invalid token"."""
-
-WINDOW_SECONDS = 1.0
-"""`delivery_response_timeout` of the benchmarks: taken off, it is no work."""
-
-RATIOS = {"through/s": "through/clean", "backlog/s": "backlog/clean"}
-RATES = ("through/s", "through/clean", "backlog/s", "backlog/clean")
 
 DOMAIN = "generate_bounces = false\n  max_resident_active_queue = 5000"
 """No failure notices: their mail would be a second load."""
@@ -54,7 +48,7 @@ def gateway(folder: Path, share: float, seed: int) -> Iterator[house.Process]:
 def settle(process: house.Process, count: int, began: float) -> float:
     """The seconds until all have their terminal record, without the window."""
     house.wait_until("the records", lambda: sum(ends(process)) >= count, 600)
-    return max(time.monotonic() - began - WINDOW_SECONDS, 1e-9)
+    return max(time.monotonic() - began - house.WINDOW_SECONDS, 1e-9)
 
 
 def ends(process: house.Process) -> tuple[int, int]:
@@ -75,7 +69,7 @@ def verify(process: house.Process, count: int) -> dict[str, float]:
     return {
         "bad": failed,
         "connections": counts["delivery.connections"],
-        "written/message": counts["delivery.written"] / count,
+        "frames a message": counts["delivery.written"] / count,
     }
 
 
@@ -99,39 +93,20 @@ def backlog(folder: Path, share: float, seed: int, count: int) -> dict[str, floa
         cpu = process.cpu_seconds()
     return {
         "backlog/s": rate,
-        "cpu us/message": cpu / count * 1e6,
+        "cpu us": cpu / count * 1e6,
         **verify(process, count),
     }
 
 
-def main() -> None:
-    """All shares in every round; the first is clean and what the others are held to."""
-    options = house.arguments(__doc__, count=10000, backlog=50000, rounds=3)
-    if options.smoke:
-        options.count, options.backlog, options.rounds = 500, 1000, 1
-    report = house.Report(
-        f"errors: {options.count} messages of 1 KB through, {options.backlog} waiting",
-        ("round", "bad %", *RATES, "cpu us/message", "bad", "connections",
-         "written/message"),
-    )  # fmt: skip
-    for number in range(1, options.rounds + 1):
-        clean: dict[str, float] = {}
-        for share in SHARES:
-            row: dict[str, float] = {"round": number, "bad %": share}
-            with house.scratch() as folder:
-                row |= through(folder, share, number, options.count)
-            with house.scratch() as folder:
-                row |= backlog(folder, share, number, options.backlog)
-            clean = clean or row
-            row |= {ratio: row[name] / clean[name] for name, ratio in RATIOS.items()}
-            report.add(**row)
-    for share in SHARES[1:]:
-        for ratio in RATIOS.values():
-            report.facts[f"{share} % bad, median of {ratio}"] = house.median(
-                [row[ratio] for row in report.rows if row["bad %"] == share]
-            )
-    report.show(options.json)
+def both(folder: Path, count: int, *, share: float) -> Figures:
+    """A load through everything, and five times as many from a full spool."""
+    for name in ("through", "backlog"):
+        (folder / name).mkdir()
+    figures = through(folder / "through", share, 1, count)
+    return figures | backlog(folder / "backlog", share, 1, count * 5)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CONTENDERS = [
+    Contender(f"{share:g} % bad" if share else "none bad", partial(both, share=share))
+    for share in SHARES
+]

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
-import platform
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from attrs import define, field
+from attrs import define
 
+from bench import measure
 from mcmtpush.mcmt.compose import alert_payload, compose
 
+
+class BenchmarkError(Exception):
+    """A measurement that cannot be had, or that miscounts."""
+
+
+WINDOW_SECONDS = 1.0
+"""`delivery_response_timeout` of the benchmarks: silence for so long is acceptance.
+
+It is taken off where records are waited for: waiting is no work.
+"""
 
 TWISTD = (
     str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=",
 )  # fmt: skip
 
 TOKEN = "00112233445566778899aabbccddeeff" * 2
+
+DOMAIN = "apn.example.com"
 
 CONFIGURATION = """
 hostname = "bench.example.com"
@@ -37,19 +46,30 @@ esmtp_listener {{
   listen "127.0.0.1:{smtp_port}" {{ mcmt_reception = "allow" }}
 }}
 apn {{}}
-domain "apn_example.com" {{
+{scope}
   delivery_method = "apn"
-  routes = ( "apn://127.0.0.1?port={apns_port}" )
-  tls_certificate = "spool/development/client.pem"
-  tls_key = "spool/development/client.key"
+  routes = ( "{scheme}://127.0.0.1?port={apns_port}" )
+  {credentials}
   tls_ca = "spool/development/ca.pem"
   tls_verify = "host"
-  delivery_response_timeout = 1000
-  idle_timeout = 60
   {domain}
-}}
+{end}
 apn_logger "main" {{ logfile = "log/apnlog.ec" }}
 """
+
+CREDENTIALS = {
+    "apn": """
+  tls_certificate = "spool/development/client.pem"
+  tls_key = "spool/development/client.key"
+  delivery_response_timeout = 1000
+  idle_timeout = 60""",
+    "apn2": """
+  apn_key_file = "spool/development/AuthKey_DEVKEY0001.p8"
+  apn_key_id = "DEVKEY0001"
+  apn_team_id = "DEVTEAM001"
+  apn_topic = "com.example.app"
+""",
+}
 
 SIMULATOR = """
 apns_simulator {{
@@ -59,6 +79,11 @@ apns_simulator {{
 """
 
 
+def found(program: str) -> str | None:
+    """Where a program is; the system's own are not on every user's path."""
+    return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")
+
+
 def free_port() -> int:
     """A TCP port nobody listens on right now."""
     with socket.socket() as probe:
@@ -66,12 +91,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, true: Callable[[], bool], seconds: float = 120.0) -> float:
-    """Poll until `true`; the seconds it took, or SystemExit naming `what`."""
+def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> float:
+    """Poll until `true`; the seconds it took, or an error naming `what`."""
     began = time.monotonic()
     while not true():
         if time.monotonic() - began > seconds:
-            raise SystemExit(f"gave up after {seconds:.0f} s: {what}")
+            raise BenchmarkError(f"gave up after {seconds:.0f} s: {what}")
         time.sleep(0.01)
     return time.monotonic() - began
 
@@ -89,27 +114,52 @@ def answers(port: int) -> bool:
 class Process:
     """A server under measurement."""
 
-    child: subprocess.Popen[bytes]
+    pid: int
     port: int
     folder: Path
     log: Path
 
     def rss_bytes(self) -> int:
         """Resident memory now."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        line = next(row for row in status.splitlines() if row.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024
+        return measure.rss_bytes(self.pid)
 
     def cpu_seconds(self) -> float:
-        """Processor time used so far."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1]
-        ticks = fields.split()
-        return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time used so far, by its children as well."""
+        return measure.cpu_seconds(self.pid)
 
     def lines(self, name: str) -> int:
         """Lines of a file under the folder, 0 if it is not there yet."""
         path = self.folder / name
         return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@define
+class Tally:
+    """How often something stands in a file that grows, without reading it again.
+
+    `what` but not the times that `but` is found; both are on one line each.
+    """
+
+    path: Path
+    what: bytes
+    but: bytes = b""
+    count: int = 0
+    _offset: int = 0
+    _rest: bytes = b""
+
+    def read(self) -> int:
+        """How often by now."""
+        if not self.path.exists():
+            return 0
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        self._offset += len(data)
+        whole, end, self._rest = (self._rest + data).rpartition(b"\n")
+        self.count += (whole + end).count(self.what)
+        if self.but:
+            self.count -= (whole + end).count(self.but)
+        return self.count
 
 
 @contextlib.contextmanager
@@ -122,7 +172,7 @@ def running(
         child = subprocess.Popen(
             arguments, stdout=output, stderr=subprocess.STDOUT, cwd=folder
         )
-    process = Process(child, port, folder, log)
+    process = Process(child.pid, port, folder, log)
     try:
         if wait:
             wait_until(
@@ -130,7 +180,7 @@ def running(
                 lambda: child.poll() is not None or answers(port),
             )
         if child.poll() is not None:
-            raise SystemExit(f"the server died:\n{log.read_text()}")
+            raise BenchmarkError(f"the server died:\n{log.read_text()}")
         yield process
     finally:
         child.terminate()
@@ -157,18 +207,27 @@ def gateway(
     *,
     domain: str = "",
     extra: str = "",
+    scheme: str = "apn",
     apns_port: int = 0,
     wait: bool = True,
+    everywhere: bool = False,
 ) -> Iterator[Process]:
-    """The gateway in `folder`, its simulator inside unless there is an `apns_port`."""
+    """The gateway in `folder`; all domains are delivered alike when `everywhere`.
+
+    The simulator is inside unless there is an `apns_port`.
+    """
     port = free_port()
     text = CONFIGURATION if apns_port else CONFIGURATION + SIMULATOR
     configuration = folder / "bench.conf"
     configuration.write_text(
         text.format(
             smtp_port=port,
+            scheme=scheme,
+            credentials=CREDENTIALS[scheme],
             apns_port=apns_port or free_port(),
             domain=domain,
+            scope="" if everywhere else f'domain "{DOMAIN}" {{',
+            end="" if everywhere else "}",
             extra=extra,
         )
     )
@@ -179,22 +238,24 @@ def gateway(
 
 
 @contextlib.contextmanager
-def simulator(folder: Path, script: str) -> Iterator[int]:
+def simulator(folder: Path, script: str = "{}", scheme: str = "apn") -> Iterator[int]:
     """A simulator in a process of its own; its port.  Same files as one inside."""
     (folder / "log").mkdir(exist_ok=True)
     (folder / "script.json").write_text(script)
-    port = free_port()
+    ports = {"apn": free_port(), "apn2": free_port()}
     arguments = [
-        *TWISTD, "apns-simulator", "--listen", f"127.0.0.1:{port}",
+        *TWISTD, "apns-simulator",
+        "--listen", f"127.0.0.1:{ports['apn']}",
+        "--http2", f"127.0.0.1:{ports['apn2']}",
         "--certificates", str(folder / "spool" / "development"),
         "--journal", str(folder / "log" / "journal.jsonl"),
         "--script", str(folder / "script.json"),
     ]  # fmt: skip
     apart = folder / "simulator"
     apart.mkdir()
-    with running(arguments, port, apart, wait=False):
-        wait_until("the simulator", lambda: listens(port))
-        yield port
+    with running(arguments, ports[scheme], apart, wait=False):
+        wait_until("the simulator", lambda: listens(ports[scheme]))
+        yield ports[scheme]
 
 
 def listens(port: int) -> bool:
@@ -203,21 +264,22 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def sample(folder: Path, size: int = 1024) -> Path:
-    """An MCMT message of about `size` bytes, in a file."""
-    text = "Read it in the app.\r\n"
+def sample(folder: Path, size: int = 1024, *, base64: bool = False) -> Path:
+    """An MCMT message of about `size` bytes in a file, both parts in base64 if so."""
+    mark = "\u2709 " if base64 else ""
+    text = mark + "Read it in the app.\r\n"
     for _ in range(4):
         content = compose(
             sender="news@example.net",
-            recipient="4711@apn_example.com",
+            recipient="4711@apn.example.com",
             token=TOKEN,
-            payload=alert_payload("You have mail", badge=1, sound="default"),
+            payload=alert_payload(mark + "You have mail", badge=1, sound="default"),
             subject="News",
             date="Mon, 23 Nov 2026 12:00:00 +0000",
             message_id="<bench@example.net>",
             text=text,
         )
-        missing = size - len(content)
+        missing = (size - len(content)) * (3 if base64 else 4) // 4
         if missing <= 0:
             break
         text += ("x" * 70 + "\r\n") * (missing // 72) + "x" * (missing % 72)
@@ -227,88 +289,53 @@ def sample(folder: Path, size: int = 1024) -> Path:
     return path
 
 
-def smtp_source(port: int, message: Path, *, count: int, sessions: int) -> float:
+def smtp_source(
+    port: int, message: Path, *, count: int, sessions: int, kept: bool = False
+) -> float:
     """Send with Postfix's load program; the seconds it took."""
-    program = shutil.which("smtp-source", path=os.environ["PATH"] + ":/usr/sbin")
+    program = found("smtp-source")
     if program is None:
-        raise SystemExit("smtp-source is missing: install Debian's package postfix")
+        raise BenchmarkError("smtp-source is missing: apt-get install postfix")
     arguments = [
         program, "-s", str(sessions), "-m", str(count), "-F", str(message),
-        "-f", "news@example.net", "-t", "4711@apn_example.com",
-        f"inet:127.0.0.1:{port}",
+        "-f", "news@example.net", "-t", "4711@apn.example.com",
+        *(["-d"] if kept else []), f"inet:127.0.0.1:{port}",
     ]  # fmt: skip
     began = time.monotonic()
-    subprocess.run(arguments, check=True, timeout=600)
+    try:
+        subprocess.run(arguments, check=True, timeout=600)
+    except subprocess.SubprocessError as error:
+        raise BenchmarkError(f"smtp-source failed: {error}") from error
     return time.monotonic() - began
 
 
-@define
-class Report:
-    """Rows of a table, on the terminal and as JSON."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[dict[str, Any]] = field(factory=list)
-    facts: dict[str, Any] = field(factory=dict)
-
-    def add(self, **cells: Any) -> None:
-        """One more row."""
-        self.rows.append(cells)
-
-    def show(self, json_path: str | None) -> None:
-        """Print, and write JSON when asked to."""
-        cells = [self.columns] + [
-            tuple(_text(row.get(name, "")) for name in self.columns)
-            for row in self.rows
-        ]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        print(self.title)
-        for row in cells:
-            print("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)))
-        for name, value in self.facts.items():
-            print(f"{name}: {_text(value)}")
-        if json_path:
-            content = {
-                "title": self.title,
-                "machine": machine(),
-                "rows": self.rows,
-                "facts": self.facts,
-            }
-            Path(json_path).write_text(json.dumps(content, indent=2) + "\n")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def machine() -> dict[str, Any]:
-    """What this ran on."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def median(values: Sequence[float]) -> float:
-    """The one to quote."""
-    return statistics.median(values)
-
-
-def arguments(description: str, **defaults: int) -> argparse.Namespace:
-    """The command line all programs have; `defaults` become options."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--json", metavar="FILE", help="also write JSON")
-    parser.add_argument("--smoke", action="store_true", help="tiny sizes, no figures")
-    for name, value in defaults.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
-    return parser.parse_args()
+def client(
+    port: int,
+    folder: Path,
+    count: int,
+    *,
+    sessions: int,
+    rate: float = 0.0,
+    greedy: bool = False,
+    domains: int = 1,
+) -> list[list[float]]:
+    """Send with `bench.client`; [due, sent, accepted] of every message."""
+    times = folder / "times.json"
+    arguments = [
+        sys.executable, "-m", "bench.client", str(port), str(sample(folder)),
+        str(count), str(sessions), str(rate), str(int(greedy)), str(domains),
+        str(times),
+    ]  # fmt: skip
+    root = Path(__file__).parent.parent
+    try:
+        subprocess.run(arguments, check=True, timeout=600, cwd=root)
+    except subprocess.SubprocessError as error:
+        raise BenchmarkError(f"bench.client failed: {error}") from error
+    found: list[list[float]] = json.loads(times.read_text())
+    return found
 
 
 def check(what: str, found: object, expected: object) -> None:
     """A benchmark that miscounts is worthless: stop."""
     if found != expected:
-        raise SystemExit(f"{what}: {found}, expected {expected}")
+        raise BenchmarkError(f"{what}: {found}, expected {expected}")

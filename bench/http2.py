@@ -2,10 +2,7 @@
 
 The server is nghttpd, which answers faster than any of them asks; how fast it can
 be is h2load's row.  Every client sends the same requests and is done when each was
-answered 200.  `alone` is a codec without a network, TLS and reactor.
-
-Who is not installed is left out by name.  `pip install -e '.[bench]'` brings the
-Python clients; nghttpd and h2load are in Debian's package nghttp2, Node in nodejs.
+answered 200.
 """
 
 from __future__ import annotations
@@ -20,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -32,17 +30,28 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bench import house
+from bench.run import Contender, Figures
 
 
 PATH = f"/3/device/{house.TOKEN}"
-PYTHON = ("ours", "h2", "h2-unchecked", "h2-tuned")
+KINDS = {
+    "ours": "mcmtpush",
+    "h2": "h2",
+    "h2-unchecked": "h2, unchecked",
+    "h2-tuned": "h2, tuned",
+    "aioapns": "aioapns",
+    "pycurl": "pycurl",
+    "node": "node:http2",
+    "h2load": "h2load (C)",
+}
+CODECS = ("ours", "h2", "h2-tuned")
 MODULES = {"pycurl": "pycurl", "aioapns": "aioapns"}
 FROM = {
     "pycurl": "pip install -e '.[bench]'",
     "aioapns": "pip install -e '.[bench]'",
-    "node": "Debian's package nodejs",
-    "h2load": "Debian's package nghttp2",
-    "nghttpd": "Debian's package nghttp2",
+    "node": "apt-get install nodejs",
+    "h2load": "apt-get install nghttp2",
+    "nghttpd": "apt-get install nghttp2",
 }
 
 
@@ -78,7 +87,7 @@ def nghttpd(folder: Path) -> Iterator[tuple[int, Path]]:
     """A server that answers 200 to PATH with wide windows; its port and its CA."""
     program = found("nghttpd")
     if program is None:
-        raise SystemExit(f"nghttpd is missing: {FROM['nghttpd']}")
+        raise house.BenchmarkError(f"nghttpd is missing: {FROM['nghttpd']}")
     key, ca = certificate(folder)
     page = folder / "docroot" / PATH.lstrip("/")
     page.parent.mkdir(parents=True)
@@ -98,22 +107,21 @@ def found(program: str) -> str | None:
     return shutil.which(program, path=f"{sys.exec_prefix}/bin:/usr/sbin:/usr/bin:/bin")
 
 
-def missing() -> list[str]:
-    """Who cannot run here."""
-    return [
-        name
-        for name in ("pycurl", "aioapns", "node", "h2load")
-        if (
-            importlib.util.find_spec(MODULES[name]) is None
-            if name in MODULES
-            else found(name) is None
-        )
-    ]
+def missing(kind: str) -> str:
+    """How to get a client and the server, or nothing."""
+    programs = {"node": "node", "h2load": "h2load"}
+    if found("nghttpd") is None:
+        return FROM["nghttpd"]
+    if kind in MODULES and importlib.util.find_spec(MODULES[kind]) is None:
+        return FROM[kind]
+    if kind in programs and found(programs[kind]) is None:
+        return FROM[kind]
+    return ""
 
 
 def client(
     kind: str, port: int, ca: Path, count: int, streams: int, size: int
-) -> tuple[float, float]:
+) -> Figures:
     """Requests a second and microseconds of processor time for each."""
     numbers = [str(port), str(ca), PATH, str(count), str(streams), str(size)]
     here = Path(__file__).parent
@@ -125,10 +133,13 @@ def client(
         check=False,
     )  # fmt: skip
     if run.returncode or not run.stdout:
-        raise SystemExit(f"{kind} failed:\n{run.stderr[-2000:]}")
+        raise house.BenchmarkError(f"{kind} failed:\n{run.stderr[-2000:]}")
     result = json.loads(run.stdout)
     house.check(f"answers to {kind}", result["statuses"], {"200": count})
-    return count / result["seconds"], result["cpu_seconds"] / count * 1e6
+    return {
+        "requests/s": count / result["seconds"],
+        "cpu us": result["cpu_seconds"] / count * 1e6,
+    }
 
 
 def h2load(port: int, folder: Path, count: int, streams: int, size: int) -> float:
@@ -147,61 +158,29 @@ def h2load(port: int, folder: Path, count: int, streams: int, size: int) -> floa
     return float(match[1]) if match else 0.0
 
 
-def kinds() -> list[str]:
-    """Who runs, in the order of the table."""
-    others = [name for name in ("aioapns", "node", "pycurl") if name not in missing()]
-    return [*PYTHON, *others, "alone-ours", "alone-h2", "alone-h2-tuned"]
+def against(folder: Path, count: int, *, kind: str, streams: int, size: int) -> Figures:
+    """One client and a server of its own."""
+    with nghttpd(folder) as (port, ca):
+        if kind == "h2load":
+            return {"requests/s": h2load(port, folder, count, streams, size)}
+        return client(kind, port, ca, count, streams, size)
 
 
-def main() -> None:
-    """All of them in turn, as often as asked; the medians."""
-    options = house.arguments(__doc__, count=20000, rounds=3)
-    if options.smoke:
-        options.count, options.rounds = 300, 1
-    report = house.Report(
-        f"http2: {options.count} requests on one connection, TLS, nghttpd; "
-        f"medians of {options.rounds}",
-        ("client", "streams", "bytes", "requests/s", "us of cpu", "times h2"),
-    )
-    with house.scratch() as folder, nghttpd(folder) as (port, ca):
-        for streams, size in ((100, 100), (100, 1024), (500, 100), (500, 1024)):
-            measure(report, options, port, ca, streams, size)
-    for name in missing():
-        report.facts[f"not here: {name}"] = FROM[name]
-    report.show(options.json)
-
-
-def measure(report, options, port, ca, streams, size) -> None:
-    """One size and one number of streams."""
-    rounds = [
-        {kind: client(kind, port, ca, options.count, streams, size) for kind in kinds()}
-        for _ in range(options.rounds)
-    ]
-    rates = {k: house.median([each[k][0] for each in rounds]) for k in rounds[0]}
-    for kind, rate in rates.items():
-        base = "alone-h2" if kind.startswith("alone-") else "h2"
-        report.add(
-            client=kind.replace("-", " "),
-            streams=streams,
-            bytes=size,
-            **{
-                "requests/s": rate,
-                "us of cpu": house.median([each[kind][1] for each in rounds]),
-                "times h2": house.median(
-                    [each[kind][0] / each[base][0] for each in rounds]
-                ),
-            },
+def contenders(streams: int, size: int) -> list[Contender]:
+    """All of them with one load."""
+    return [
+        Contender(
+            name,
+            partial(against, kind=kind, streams=streams, size=size),
+            partial(missing, kind),
         )
-    if found("h2load"):
-        load = [
-            h2load(port, ca.parent, options.count, streams, size)
-            for _ in range(options.rounds)
-        ]
-        report.add(
-            client="h2load", streams=streams, bytes=size,
-            **{"requests/s": house.median(load)},
-        )  # fmt: skip
+        for kind, name in KINDS.items()
+    ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def alone(folder: Path, count: int, *, kind: str) -> Figures:
+    """A codec without a network, TLS and reactor."""
+    return client(f"alone-{kind}", 0, folder, count, 100, 1024)
+
+
+ALONE = [Contender(KINDS[kind], partial(alone, kind=kind)) for kind in CODECS]

@@ -1,80 +1,93 @@
-"""Messages a second from smtp-source to terminal records, through everything.
+"""Through everything: from smtp-source to the last terminal record.
 
-One process holds the gateway and the simulator; the clock stops when every
-message has its D record and its line in the simulator's journal.
+The simulator is a process of its own.  The clock stops when every message has its
+line in the journal and its terminal record; where silence is acceptance the second
+of waiting for it is taken off.  Postfix relays to smtp-sink, and its terminal
+records are the `status=sent` of its log.
 """
 
 from __future__ import annotations
 
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from bench import house
-from bench.reception import bare
+from bench import house, peers
+from bench.house import Tally
+from bench.reception import contenders, rows, source
+from bench.run import Contender, Figures
 
 
-def through(folder: Path, count: int, sessions: int) -> dict[str, float]:
-    """Rates at which messages were accepted, seen by the gateway, and recorded."""
+SESSIONS = 20
+WAITS = {"apn": house.WINDOW_SECONDS, "apn2": 0.0}
+
+
+def journalled(folder: Path) -> Tally:
+    """Frames of the journal but for flushes, which have no token."""
+    return Tally(folder / "log" / "journal.jsonl", b"\n", but=b'"token":""')
+
+
+def delivered(folder: Path) -> Tally:
+    """Messages whose last record says that they arrived."""
+    return Tally(folder / "log" / "apnlog.ec", b"@D@")
+
+
+def through(folder: Path, count: int, *, scheme: str) -> Figures:
+    """The gateway; nothing is left in the spool."""
     message = house.sample(folder)
-    with house.gateway(folder) as process:
-        began = time.monotonic()
+    with (
+        house.simulator(folder, scheme=scheme) as apns_port,
+        house.gateway(folder, scheme=scheme, apns_port=apns_port) as process,
+    ):
+        before, began = process.cpu_seconds(), time.monotonic()
         accepted = house.smtp_source(
-            process.port, message, count=count, sessions=sessions
+            process.port, message, count=count, sessions=SESSIONS
         )
-        house.wait_until("the journal", lambda: _journalled(folder) >= count)
-        written = time.monotonic() - began
-        house.wait_until("the records", lambda: _delivered(folder) >= count)
-        recorded = time.monotonic() - began
-        cpu = process.cpu_seconds()
-    house.check("D records", _delivered(folder), count)
-    house.check("journal lines", _journalled(folder), count)
+        ended = finish(folder, count, WAITS[scheme]) - began
+        cpu = process.cpu_seconds() - before
+    house.check("messages left in the spool", rows(folder), 0)
     return {
+        "messages/s": count / max(ended, accepted),
+        "cpu us": cpu / count * 1e6,
         "accepted/s": count / accepted,
-        "written/s": count / written,
-        "recorded/s": count / max(recorded - 1.0, 1e-9),
-        "cpu us/message": cpu / count * 1e6,
     }
 
 
-def _delivered(folder: Path) -> int:
-    path = folder / "log" / "apnlog.ec"
-    return path.read_bytes().count(b"@D@") if path.exists() else 0
+def finish(folder: Path, count: int, waits: float = 0.0) -> float:
+    """When all were written and recorded; exactly so many in the end."""
+    journal, records = journalled(folder), delivered(folder)
+    house.wait_until("the journal", lambda: journal.read() >= count, 600)
+    written = time.monotonic()
+    house.wait_until("the records", lambda: records.read() >= count, 600)
+    recorded = time.monotonic()
+    house.check("journal lines", journal.read(), count)
+    house.check("D records", records.read(), count)
+    return max(written, recorded - waits)
 
 
-def _journalled(folder: Path) -> int:
-    """Frames but for flushes, which have no token."""
-    path = folder / "log" / "journal.jsonl"
-    content = path.read_bytes() if path.exists() else b""
-    return content.count(b"\n") - content.count(b'"token":""')
-
-
-def main() -> None:
-    """As often as asked; the response window (1 s) is taken off `recorded/s`."""
-    options = house.arguments(__doc__, count=20000, sessions=20, rounds=5)
-    if options.smoke:
-        options.count, options.rounds = 200, 1
-    report = house.Report(
-        f"pipe: {options.count} messages of 1 KB, {options.sessions} sessions",
-        ("round", "accepted/s", "written/s", "recorded/s", "cpu us/message", "bare/s",
-         "ratio"),
-    )  # fmt: skip
-    for number in range(options.rounds):
-        with house.scratch() as folder:
-            other = bare(folder, options.count, options.sessions)
-        with house.scratch() as folder:
-            row = through(folder, options.count, options.sessions)
-        report.add(
-            round=number + 1, **row, **{"bare/s": other}, ratio=row["written/s"] / other
+def relay(folder: Path, count: int) -> Figures:
+    """Postfix, from smtp-source to smtp-sink."""
+    message = house.sample(folder)
+    with peers.smtp_sink(folder) as sink, peers.postfix(folder, sink) as process:
+        before, began = process.cpu_seconds(), time.monotonic()
+        accepted = house.smtp_source(
+            process.port, message, count=count, sessions=SESSIONS
         )
-    report.facts["median written/s"] = house.median(
-        [row["written/s"] for row in report.rows]
-    )
-    report.facts["median ratio to bare"] = house.median(
-        [row["ratio"] for row in report.rows]
-    )
-    report.show(options.json)
+        sent = Tally(folder / "maillog", b"status=sent")
+        house.wait_until("Postfix's log", lambda: sent.read() >= count, 600)
+        ended = time.monotonic() - began
+        cpu = process.cpu_seconds() - before
+    house.check("messages sent by Postfix", sent.read(), count)
+    return {
+        "messages/s": count / ended,
+        "cpu us": cpu / count * 1e6,
+        "accepted/s": count / accepted,
+    }
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+CONTENDERS = [
+    Contender("mcmtpush, binary", partial(through, scheme="apn")),
+    Contender("mcmtpush, HTTP/2", partial(through, scheme="apn2")),
+    Contender("Postfix", relay, peers.postfix_missing),
+    contenders(partial(source, sessions=SESSIONS), peers.BARE)[1],
+]

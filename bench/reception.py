@@ -1,88 +1,85 @@
-"""Messages a second through ESMTP to the durable spool, beside bare twisted.mail.
+"""Reception: from a load to the durable spool; delivery is suspended.
 
-The load is Postfix's smtp-source without pipelining; delivery is suspended, so
-that reception and the spool alone are measured.  The peer discards.
-
-Beside the rates stands the processor time of each server, all its threads and the
-system's part: it tells more than a rate where others use the machine.
+A peer keeps what it takes in its own queue, or throws it away and counts.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from attrs import frozen
-
-from bench import house
-
-
-@frozen
-class Load:
-    """What one load of messages took."""
-
-    rate: float
-    """Messages a second."""
-    cpu: float
-    """Microseconds of the server's processor time for a message."""
+from bench import house, measure, peers
+from bench.run import Contender, Figures
 
 
-def loaded(process: house.Process, message: Path, count: int, sessions: int) -> Load:
-    """Send so many messages to this server."""
-    before = process.cpu_seconds()
-    seconds = house.smtp_source(process.port, message, count=count, sessions=sessions)
-    used = process.cpu_seconds() - before
-    return Load(count / seconds, used / count * 1e6)
+Load = Callable[[int, Path, int], float]
+"""Sends so many messages to a port; the seconds that took."""
 
 
-def durable(folder: Path, count: int, sessions: int) -> Load:
-    """Into the spool; every row is counted."""
-    message = house.sample(folder)
-    with house.gateway(folder, domain="suspend_delivery = true") as process:
-        load = loaded(process, message, count, sessions)
-    database = sqlite3.connect(folder / "spool" / "mcmtpush.db")
-    rows = database.execute("SELECT count(*) FROM entry").fetchone()[0]
-    house.check("rows in the spool", rows, count)
-    return load
+def source(
+    port: int,
+    folder: Path,
+    count: int,
+    *,
+    sessions: int = 20,
+    size: int = 1024,
+    base64: bool = False,
+    kept: bool = False,
+) -> float:
+    """Postfix's smtp-source; `kept` uses a connection for many messages."""
+    message = house.sample(folder, size, base64=base64)
+    return house.smtp_source(
+        port, message, count=count, sessions=sessions, kept=kept
+    )  # fmt: skip
 
 
-def bare(folder: Path, count: int, sessions: int) -> Load:
-    """Into nothing."""
-    message = house.sample(folder)
-    port = house.free_port()
-    program = str(Path(house.__file__).with_name("bare.py"))
-    with house.running([sys.executable, program, str(port)], port, folder) as process:
-        return loaded(process, message, count, sessions)
-
-
-def main() -> None:
-    """Alternate both, as often as asked."""
-    options = house.arguments(__doc__, count=20000, sessions=20, rounds=5)
-    if options.smoke:
-        options.count, options.rounds = 200, 1
-    report = house.Report(
-        f"reception: {options.count} messages of 1 KB, {options.sessions} sessions",
-        ("round", "durable/s", "bare/s", "ratio", "durable CPU us", "bare CPU us"),
+def pipelined(
+    port: int, folder: Path, count: int, *, sessions: int = 20, domains: int = 1
+) -> float:
+    """Our own client with PIPELINING over kept connections."""
+    times = house.client(
+        port, folder, count, sessions=sessions, greedy=True, domains=domains
     )
-    for number in range(options.rounds):
-        with house.scratch() as folder:
-            other = bare(folder, options.count, options.sessions)
-        with house.scratch() as folder:
-            ours = durable(folder, options.count, options.sessions)
-        report.add(
-            **{
-                "round": number + 1,
-                "durable/s": ours.rate,
-                "bare/s": other.rate,
-                "ratio": ours.rate / other.rate,
-                "durable CPU us": ours.cpu,
-                "bare CPU us": other.cpu,
-            }
-        )
-    report.facts["median ratio"] = house.median([row["ratio"] for row in report.rows])
-    report.show(options.json)
+    return max(row[2] for row in times) - min(row[0] for row in times)
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def suspended(folder: Path) -> Iterator[house.Process]:
+    """The gateway, keeping everything."""
+    with house.gateway(
+        folder, domain="suspend_delivery = true", everywhere=True
+    ) as process:
+        yield process
+
+
+def rows(folder: Path) -> int:
+    """Messages in the spool."""
+    with sqlite3.connect(folder / "spool" / "mcmtpush.db") as database:
+        return int(database.execute("SELECT count(*) FROM entry").fetchone()[0])
+
+
+OURS = peers.Peer(
+    "mcmtpush", suspended, rows, peers.nothing_missing,
+    lambda: measure.installed("mcmtpush") or "",
+)  # fmt: skip
+
+
+def receive(folder: Path, count: int, *, peer: peers.Peer, load: Load) -> Figures:
+    """Rate and cost; every message is found again."""
+    with peer.start(folder) as process:
+        before = process.cpu_seconds()
+        seconds = load(process.port, folder, count)
+        cpu = process.cpu_seconds() - before
+    house.check(f"messages kept by {peer.name}", peer.kept(folder), count)
+    return {"messages/s": count / seconds, "cpu us": cpu / count * 1e6}
+
+
+def contenders(load: Load, *others: peers.Peer) -> list[Contender]:
+    """Ours and these, with one load."""
+    return [
+        Contender(peer.name, partial(receive, peer=peer, load=load), peer.missing)
+        for peer in (OURS, *others)
+    ]

@@ -1,0 +1,75 @@
+"""Delivery alone: the gateway is started on a full spool.
+
+The clock runs from the first line of the simulator's journal to the last terminal
+record; accounting, records and forgetting are included.  The simulator is a process
+of its own.  What it can take at most is shown by a foreign client of the binary
+protocol that writes frames and reads nothing: it keeps no message, and does not know
+what became of any.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from bench import house
+from bench.pipe import WAITS, finish, journalled
+from bench.reception import rows
+from bench.run import Contender, Figures
+from bench.spool import fill
+
+
+DOMAIN = "max_resident_active_queue = 5000\n  max_outbound_connections = {connections}"
+
+
+def backlog(
+    folder: Path, count: int, *, scheme: str = "apn", connections: int = 4
+) -> Figures:
+    """Deliver all that is in the spool."""
+    fill(folder, count)
+    domain = DOMAIN.format(connections=connections)
+    with (
+        house.simulator(folder, scheme=scheme) as port,
+        house.gateway(
+            folder, domain=domain, scheme=scheme, apns_port=port, wait=False
+        ) as process,
+    ):
+        first = journalled(folder)
+        house.wait_until("the first delivery", lambda: first.read() > 0)
+        before, began = process.cpu_seconds(), time.monotonic()
+        already = first.count
+        seconds = finish(folder, count, WAITS[scheme]) - began
+        cpu = process.cpu_seconds() - before
+    house.check("messages left in the spool", rows(folder), 0)
+    done = count - already
+    return {"messages/s": done / seconds, "cpu us": cpu / done * 1e6}
+
+
+def blind(folder: Path, count: int) -> Figures:
+    """`bench.blind` against the same simulator; its journal counts."""
+    with house.simulator(folder) as port:
+        journal = journalled(folder)
+        began = time.monotonic()
+        with subprocess.Popen(
+            [sys.executable, "-m", "bench.blind", str(port), str(count)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=Path(__file__).parent.parent,
+        ) as client:  # fmt: skip
+            house.wait_until("the journal", lambda: journal.read() >= count, 300)
+            seconds = time.monotonic() - began
+            output, _ = client.communicate()
+    result = json.loads(output)
+    seconds -= result["starting"]
+    house.check("journal lines", journal.read(), count)
+    return {
+        "messages/s": count / seconds,
+        "cpu us": result["cpu_seconds"] / count * 1e6,
+    }
+
+
+BINARY = [Contender("mcmtpush", backlog), Contender("blind client", blind)]
+HTTP2 = [Contender("mcmtpush", partial(backlog, scheme="apn2"))]

@@ -1,0 +1,107 @@
+"""What depth costs: a million messages in the queue, ten thousand queues.
+
+`pass_by` sends a load through while others wait in another, suspended queue; `drain`
+starts on a full spool and delivers all of it.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from bench import house
+from bench.pipe import delivered, finish, journalled
+from bench.reception import OURS, pipelined, receive, rows
+from bench.run import Contender, Figures
+from bench.spool import fill
+
+
+PASSING = 10_000
+"""Messages that pass those that wait."""
+
+BESIDE = """
+domain "beside.example.com" {
+  suspend_delivery = true
+}
+"""
+
+EVERY = """
+  max_outbound_connections = 2
+  max_resident_active_queue = 5000
+"""
+
+
+def pass_by(folder: Path, count: int, *, share: float) -> Figures:
+    """Reception to records while `share` of `count` wait elsewhere."""
+    waiting = max(int(count * share), 1)
+    passing = min(PASSING, count)
+    fill(folder, waiting, domain="beside.example.com")
+    message = house.sample(folder)
+    with (
+        house.simulator(folder) as port,
+        house.gateway(folder, apns_port=port, extra=BESIDE) as process,
+    ):
+        before, began = process.cpu_seconds(), time.monotonic()
+        house.smtp_source(process.port, message, count=passing, sessions=20)
+        seconds = finish(folder, passing, house.WINDOW_SECONDS) - began
+        cpu = process.cpu_seconds() - before
+        memory = process.rss_bytes()
+    house.check("messages still waiting", rows(folder), waiting)
+    return {
+        "queued": waiting,
+        "messages/s": passing / seconds,
+        "cpu us": cpu / passing * 1e6,
+        "MB": memory / 2**20,
+    }
+
+
+def drain(folder: Path, count: int, *, share: float = 1.0, domains: int = 1) -> Figures:
+    """Start on a full spool and deliver all of it."""
+    count = max(int(count * share), 1)
+    fill(folder, count, domains=min(domains, count))
+    with house.simulator(folder) as port:
+        began = time.monotonic()
+        with house.gateway(
+            folder, domain=EVERY, apns_port=port, wait=False, everywhere=domains > 1
+        ) as process:
+            first, records = journalled(folder), delivered(folder)
+            house.wait_until("the first delivery", lambda: first.read() > 0)
+            started, before = time.monotonic(), process.cpu_seconds()
+            already, peak = first.count, 0
+            while records.read() < count:
+                peak = max(peak, process.rss_bytes())
+                time.sleep(0.1)
+                if time.monotonic() - began > 900:
+                    raise house.BenchmarkError("not delivered in a quarter of an hour")
+            seconds = finish(folder, count, house.WINDOW_SECONDS) - started
+            cpu = process.cpu_seconds() - before
+    house.check("messages left in the spool", rows(folder), 0)
+    done = max(count - already, 1)
+    return {
+        "queued": count,
+        "first delivery s": started - began,
+        "peak MB": peak / 2**20,
+        "messages/s": done / seconds,
+        "cpu us": cpu / done * 1e6,
+    }
+
+
+PASSED = [
+    Contender("many queued", partial(pass_by, share=1.0)),
+    Contender("few queued", partial(pass_by, share=0.001)),
+]
+DRAINED = [
+    Contender("many queued", partial(drain, share=1.0)),
+    Contender("few queued", partial(drain, share=0.02)),
+]
+QUEUED = [
+    Contender(
+        name, partial(receive, peer=OURS, load=partial(pipelined, domains=number))
+    )
+    for name, number in (("10,000 domains", 10_000), ("one domain", 1))
+]
+CONNECTED = [
+    Contender("1,000 domains", partial(drain, domains=1000)),
+    Contender("one domain", drain),
+]

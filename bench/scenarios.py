@@ -1,0 +1,127 @@
+"""Every scenario: what is asked, of whom, how much, and what is hoped for."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bench import delivery, depth, errors, http2, latency, pipe
+from bench.peers import AIOSMTPD, BARE, HARAKA_QUEUE, POSTFIX, Peer
+from bench.reception import contenders, pipelined, source
+from bench.run import Goal, Scenario
+
+
+OURS = "mcmtpush"
+TRIED = ("reception-20", "reception-kept", "reception-100k")
+ALL = (BARE, AIOSMTPD, POSTFIX, HARAKA_QUEUE)
+
+
+def reception(name: str, title: str, count: int, *peers: Peer, **load) -> Scenario:
+    """smtp-source into the spool; one of them is enough to try the counting."""
+    goals = []
+    if name == "reception-20":
+        goals = [Goal("messages/s", OURS, BARE.name, at_least=1.5)]
+    return Scenario(
+        name, title, count, contenders(partial(source, **load), *peers), goals,
+        smoke=100 if name in TRIED else 0,
+    )  # fmt: skip
+
+
+def latencies(protocol: str) -> list[Goal]:
+    """Those of 2,000 messages a second."""
+    name = f"{OURS}, {protocol}"
+    return [
+        Goal("250 p50 ms", name, at_most=3),
+        Goal("250 p99 ms", name, at_most=15),
+        Goal("written p99 ms", name, at_most=25),
+    ]
+
+
+SCENARIOS = (
+    reception("reception-1", "Reception, 1 session, 1 KB", 3_000, *ALL, sessions=1),
+    reception("reception-20", "Reception, 20 sessions, 1 KB", 10_000, *ALL),
+    reception("reception-100", "Reception, 100 sessions, 1 KB", 10_000, *ALL,
+              sessions=100),
+    reception("reception-kept", "Reception, 20 sessions kept, 1 KB", 10_000, *ALL,
+              kept=True),
+    Scenario(
+        "reception-pipelined", "Reception, 20 sessions kept, PIPELINING, 1 KB", 10_000,
+        # Haraka wants its 250 to be awaited.
+        contenders(pipelined, BARE, AIOSMTPD, POSTFIX),
+    ),
+    reception("reception-4k", "Reception, 20 sessions, 4 KB in base64", 10_000,
+              BARE, POSTFIX, size=4096, base64=True),
+    reception("reception-100k", "Reception, 20 sessions, 100 KB", 2_000,
+              BARE, POSTFIX, size=100_000),
+    Scenario(
+        "pipe", "Through everything, 20 sessions, 1 KB", 10_000, pipe.CONTENDERS,
+        [
+            Goal("messages/s", f"{OURS}, binary", POSTFIX.name, at_least=10),
+            Goal("messages/s", f"{OURS}, binary", BARE.name, at_least=1.2),
+            Goal("messages/s", f"{OURS}, HTTP/2", POSTFIX.name, at_least=6),
+        ],
+    ),
+    Scenario(
+        "delivery-binary", "Delivery alone, binary protocol", 100_000,
+        delivery.BINARY, [Goal("messages/s", OURS, at_least=40_000)], smoke=1000,
+    ),
+    Scenario(
+        "delivery-http2", "Delivery alone, HTTP/2", 50_000,
+        delivery.HTTP2, [Goal("messages/s", OURS, at_least=15_000)], smoke=1000,
+    ),
+    Scenario(
+        "http2-100", "HTTP/2 clients, one connection, 100 streams, 100 bytes",
+        20_000, http2.contenders(100, 100), figure="requests/s", smoke=300,
+    ),
+    Scenario(
+        "http2-500", "HTTP/2 clients, one connection, 500 streams, 1 KB",
+        20_000, http2.contenders(500, 1024), figure="requests/s", smoke=0,
+    ),
+    Scenario(
+        "http2-alone", "HTTP/2 codecs alone, no network, 100 streams, 1 KB", 20_000,
+        http2.ALONE, figure="requests/s", smoke=300,
+    ),
+    Scenario(
+        "latency", "Latency at 2,000 messages/s, 50 sessions", 20_000,
+        latency.contenders(2000.0, 50), [*latencies("binary"), *latencies("HTTP/2")],
+        figure="250 p99 ms",
+    ),
+    Scenario(
+        "latency-1", "Latency with 1 session, one message after the other", 2_000,
+        latency.contenders(0.0, 1),
+        [Goal("ms but fsync", f"{OURS}, binary", at_most=1.2)], figure="ms",
+    ),
+    Scenario(
+        "depth", "10,000 messages pass those that wait", 1_000_000, depth.PASSED,
+        [
+            Goal("cpu us", "many queued", "few queued", at_most=1.2),
+            Goal("MB", "many queued", at_most=300),
+        ],
+        figure="cpu us", smoke=300,
+    ),
+    Scenario(
+        "drain", "Start on a full spool and deliver it", 1_000_000, depth.DRAINED,
+        [
+            Goal("cpu us", "many queued", "few queued", at_most=1.2),
+            Goal("peak MB", "many queued", at_most=300),
+            Goal("first delivery s", "many queued", at_most=10),
+        ],
+        figure="cpu us", smoke=2000,
+    ),
+    Scenario(
+        "domains", "Reception into many queues, PIPELINING", 20_000, depth.QUEUED,
+        [Goal("cpu us", "10,000 domains", "one domain", at_most=1.5)],
+        figure="cpu us", smoke=200,
+    ),
+    Scenario(
+        "domains-connected", "Delivery to many domains, a TLS connection for each",
+        20_000, depth.CONNECTED,
+        [Goal("cpu us", "1,000 domains", "one domain", at_most=1.5)],
+        figure="cpu us", smoke=200,
+    ),
+    Scenario(
+        "errors", "Bad tokens, binary protocol", 5_000, errors.CONTENDERS,
+        [Goal("through/s", "1 % bad", "none bad", at_least=0.5)],
+        figure="backlog/s",
+    ),
+)  # fmt: skip
+"""In the order of the page."""
