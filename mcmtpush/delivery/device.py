@@ -15,6 +15,9 @@ from mcmtpush.ports import Clock
 KNOWN_LIMIT: Final = 10_000
 """So many are remembered; beyond that the one that was added first is forgotten."""
 
+GRAIN_SECONDS: Final = 0.001
+"""Less than this is no rest: whoever waits looks at a clock that is less exact."""
+
 
 class Devices:
     """Shared by the connections of one queue."""
@@ -39,6 +42,7 @@ class Devices:
         if until is None:
             return 0.0
         left = until - self._clock.seconds()
-        if left <= 0:
-            del self._until[token]
-        return max(0.0, left)
+        if left >= GRAIN_SECONDS:
+            return left
+        del self._until[token]
+        return 0.0

@@ -25,6 +25,12 @@ class DeviceTests(TestCase):
         self.assertEqual(self.devices.rest_seconds("ab"), 0.0)
         self.assertEqual(len(self.devices), 0)
 
+    def test_a_hair_is_no_rest(self) -> None:
+        """Less than a clock with the date can tell is nothing to wait for."""
+        self.devices.add("ab", 60.0)
+        self.clock.advance(60.0 - 1e-9)
+        self.assertEqual(self.devices.rest_seconds("ab"), 0.0)
+
     def test_the_latest_word_counts(self) -> None:
         """A second answer begins a new rest."""
         self.devices.add("ab", 60.0)

@@ -11,7 +11,7 @@ from mcmtpush.records.token import event_of
 from mcmtpush.records.writer import _is_gone
 from mcmtpush.simulator.script import Http2, Rule, Script
 from mcmtpush.values import Record
-from tests.support.apple import HTTP2
+from tests.support.apple import HTTP2, TOKENS
 from tests.support.case import TestCase
 from tests.support.injector import Injection
 from tests.support.pipe import Pipe
@@ -57,12 +57,18 @@ class Http2Case(FlowCase):
         self,
         *rules: Rule,
         http2: Http2 = KIND,
+        tokens: bool = False,
         delivering: dict[str, Any] | None = None,
         **queueing: Any,
     ) -> Pipe:
         """A pipe with these rules at work; `delivering` changes its settings."""
         pipe = self.pipe(Script(http2=http2, rules=rules), **queueing)
-        pipe.delivering = evolve(pipe.delivering, routes=(HTTP2,), **(delivering or {}))
+        pipe.delivering = evolve(
+            pipe.delivering,
+            routes=(TOKENS if tokens else HTTP2,),
+            key=pipe.key if tokens else None,
+            **(delivering or {}),
+        )
         return pipe
 
     def counted(self, pipe: Pipe, name: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
 
@@ -13,6 +15,7 @@ from mcmtpush.delivery.binary import BinaryConnection
 from mcmtpush.simulator.binary import ApnsSimulatorFactory
 from mcmtpush.simulator.http2 import ApnsHttp2Factory
 from mcmtpush.simulator.provider.identity import Identity
+from mcmtpush.simulator.provider.trust import Keyring, read_key
 from mcmtpush.simulator.script import Script
 from tests.support.account import Account
 
@@ -26,6 +29,17 @@ TOPIC: Final = "com.example.app"
 BINARY: Final = Route("apn", "gateway.example", None, 0)
 HTTP2: Final = Route("apn2", "api.example", None, 0)
 """Where the client's certificate is for `TOPIC`."""
+TOKENS: Final = Route("apn2", "token.example", None, 0)
+"""Where it needs a provider token."""
+
+KEY_ID: Final = "PIPEKEY001"
+TEAM_ID: Final = "PIPETEAM01"
+PEM: Final = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+)
+"""The key that Apple knows, as a .p8 file."""
 
 
 class Apple:
@@ -39,10 +53,14 @@ class Apple:
             "now": pipe.now,
         }
         identity = Identity((TOPIC, f"{TOPIC}.voip"))
+        keyring = Keyring([read_key(PEM, KEY_ID, TEAM_ID, None)])
         self.hosts: dict[str, Any] = {
             BINARY.host: ApnsSimulatorFactory(dice=Random(script.seed), **common),
             HTTP2.host: ApnsHttp2Factory(
                 dice=Random(script.seed), identity=identity, **common
+            ),
+            TOKENS.host: ApnsHttp2Factory(
+                dice=Random(script.seed), keyring=keyring, **common
             ),
         }
 

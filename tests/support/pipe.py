@@ -22,6 +22,7 @@ from mcmtpush.apns.window import Window
 from mcmtpush.config.views import (
     DeliverySettings,
     GuardSettings,
+    KeySettings,
     ListenSettings,
     ProcessSettings,
     QueueSettings,
@@ -36,7 +37,7 @@ from mcmtpush.simulator.script import Script
 from mcmtpush.values import QueueKey, Record
 from tests.delivery.stage import Turns
 from tests.support.account import Account
-from tests.support.apple import BINARY, TOPIC, Apple
+from tests.support.apple import BINARY, KEY_ID, PEM, TEAM_ID, TOPIC, Apple
 from tests.support.injector import Injection, Injector
 from tests.support.program import Ledger, Program
 from tests.support.sheet import Sheet
@@ -73,6 +74,7 @@ class Pipe:
         domains: other settings than `delivering` for single domains.
         faults: what is wrong with the configuration when it is read again.
         asked: the routes by which connections were wanted.
+        key: of provider tokens, for settings that want one.
         windows, accounts: of every connection there ever was, binary or HTTP/2.
     """
 
@@ -117,6 +119,9 @@ class Pipe:
             max_outbound_connections=3,
             guard=GuardSettings(first=0, window=0, share=0.0),
         )
+        self.key = KeySettings(str(folder / "AuthKey.p8"), KEY_ID, TEAM_ID)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "AuthKey.p8").write_bytes(PEM)
         self.follow(script or Script())
         self.begin()
 

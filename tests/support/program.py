@@ -138,6 +138,7 @@ class Program(Gateway):
             counters=self.counters,
             limits=self.lanes._limits,
             buckets=self.lanes._buckets,
+            credential=self.lanes._keys.of(self.pipe.delivery(queue.key).key),
         )
 
     @property
