@@ -27,6 +27,7 @@ from mcmtpush.disposition.classify import UNANSWERED
 from mcmtpush.errors import ConfigError
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
 from mcmtpush.spool.order import Orders, Purge, write_purge
+from mcmtpush.values import Record
 from tests.support.case import TestCase, readable
 from tests.support.injector import Injection
 from tests.support.pipe import TOKEN, Pipe
@@ -94,8 +95,17 @@ THROTTLES = [ThrottleSettings(count, 10.0, "rate") for count in (1, 20)]
 LIMITS = [LimitSettings(count, "limit") for count in (1, 2)]
 
 
+def is_undecided(record: Record) -> bool:
+    """Whether nobody knows if the attempt of this record was taken."""
+    if record.native is not None:
+        return record.status is not None and record.native.status == 0
+    return record.detail == UNANSWERED
+
+
 class Conservation(RuleBasedStateMachine):
     """Whatever happens to the pipe, and what may have been repeated for it."""
+
+    patience_seconds = PATIENCE_SECONDS
 
     @initialize(
         script=scripts, queueing=queueings, per_connection=st.sampled_from([0, 0, 2])
@@ -103,6 +113,12 @@ class Conservation(RuleBasedStateMachine):
     def start(
         self, script: Script, queueing: dict[str, Any], per_connection: int
     ) -> None:
+        self.begin(script, queueing, per_connection)
+
+    def begin(
+        self, script: Script, queueing: dict[str, Any], per_connection: int
+    ) -> None:
+        """A folder, a pipe, and nothing to make allowance for yet."""
         self.folder = tempfile.TemporaryDirectory()
         self.pipe = Pipe(Path(self.folder.name), script, **queueing)
         self.pipe.delivering = evolve(
@@ -226,12 +242,12 @@ class Conservation(RuleBasedStateMachine):
     def rest(self) -> None:
         """Without faults everything comes to its end, in time."""
         pipe = self.pipe
-        pipe.follow(Script(rules=(bad_token,)))
+        self.end_faults()
         pipe.network, pipe.spool_fails, pipe.ledger.room = "up", False, inf
         pipe.queueing = evolve(pipe.queueing, suspend_delivery=False)
         pipe.faults = []
         pipe.reload(message_throttle=None)
-        end = pipe.clock.seconds() + PATIENCE_SECONDS + self.set_back_before
+        end = pipe.clock.seconds() + self.patience_seconds + self.set_back_before
         while pipe.clock.seconds() < end:
             pipe.run(30.0)
             if not pipe.program.scheduler.queued:
@@ -241,6 +257,9 @@ class Conservation(RuleBasedStateMachine):
         assert pipe.program.settler.idle, "something is unsettled at rest"
         assert pipe.program.scheduler._residence.held == 0, "bodies without entries"
 
+    def end_faults(self) -> None:
+        self.pipe.follow(Script(rules=(bad_token,)))
+
     def check(self) -> None:
         for injection in self.pipe.injections:
             event(f"answered {injection.reply[:3]}")
@@ -248,6 +267,8 @@ class Conservation(RuleBasedStateMachine):
                 assert not self.pipe.judged(injection, "accepted"), injection
             else:
                 self.check_transaction(injection)
+        for account in self.pipe.accounts:
+            account.check()
         for window in self.pipe.windows:
             settled = window.accepted + window.refused
             settled += window.discarded + window.undecided
@@ -270,7 +291,7 @@ class Conservation(RuleBasedStateMachine):
             assert kinds[-1] in "DP", (kinds, message_id, injection)
             assert most > 1 or "T" not in kinds.lstrip("T"), (kinds, injection)
             ended += "D" in kinds
-            unanswered = sum(record.detail == UNANSWERED for record in records)
+            unanswered = sum(map(is_undecided, records))
             allowed += 1 + unanswered + self.accepted_twice[message_id]
             event(f"ended {kinds}")
         accepted = len(self.pipe.judged(injection, "accepted"))
