@@ -29,7 +29,7 @@ from tests.flow.test_conservation import (
 from tests.support.apple import BINARY, HTTP2, TOKENS
 from tests.support.case import TestCase, readable
 from tests.support.injector import Injection
-from tests.support.pipe import REQUEST_SECONDS
+from tests.support.pipe import REQUEST_SECONDS, TOKEN
 
 
 ONLY: Final = frozenset({APN2})
@@ -128,7 +128,9 @@ scripts = st.builds(
     ),
     http2_kinds,
     st.lists(
-        st.one_of(http2_rules, http2_rules, endings, stalls, refusals), max_size=3
+        st.one_of(http2_rules, http2_rules, endings, stalls, refusals),
+        min_size=1,
+        max_size=3,
     ),
 )
 
@@ -176,6 +178,34 @@ class Mixture(Conservation):
             self.pipe.apns.disconnect()
         self.pipe.follow(script)
 
+    @rule(
+        count=st.integers(1, 20),
+        distinct=st.booleans(),
+        seconds=st.sampled_from([0.0, 0.2, 1.5, REQUEST_SECONDS + 2.0]),
+    )
+    def work(self, count: int, distinct: bool, seconds: float) -> None:
+        """Good messages, to one device or to many, for both domains."""
+        for number in range(count):
+            token = f"{number:02x}" * 32 if distinct else TOKEN
+            self.pipe.inject(f"a@apn_{number % 2}.example", token=token)
+        self.pipe.run(seconds)
+
+    # Every other life must not be too short for anything to happen in it.
+
+    @rule(truly=st.sampled_from([False, False, False, True]))
+    def crash(self, truly: bool) -> None:  # type: ignore[override]
+        if truly:
+            super().crash()
+
+    @rule(truly=st.sampled_from([False, False, False, True]))
+    def restart(self, truly: bool) -> None:  # type: ignore[override]
+        if truly:
+            super().restart()
+
+    @rule(fails=st.sampled_from([False, False, False, True]))
+    def spool_disk(self, fails: bool) -> None:
+        super().spool_disk(fails)
+
     @rule(host=st.sampled_from([BINARY.host, HTTP2.host, TOKENS.host]))
     def lose(self, host: str) -> None:
         """One way is gone, until another is."""
@@ -210,7 +240,7 @@ class MixtureTests(TestCase):
         run_state_machine_as_test(
             Mixture,
             settings=settings(
-                max_examples=max(25, known.max_examples // 3),
+                max_examples=max(25, known.max_examples // 2),
                 stateful_step_count=25,
             ),
         )
