@@ -9,7 +9,8 @@ from attrs import evolve
 
 from mcmtpush.records.token import event_of
 from mcmtpush.records.writer import _is_gone
-from mcmtpush.simulator.script import Http2, Rule, Script
+from mcmtpush.simulator.script import Action, Http2, Rule, Script
+from mcmtpush.simulator.vocabulary import APN2
 from mcmtpush.values import Record
 from tests.support.apple import HTTP2, TOKENS
 from tests.support.case import TestCase
@@ -24,6 +25,11 @@ KIND: Final = Http2()
 def script(**rule: Any) -> Script:
     """One rule."""
     return Script(rules=(Rule(**rule),))
+
+
+def on(action: Action, **rule: Any) -> Rule:
+    """A rule of the HTTP/2 half alone."""
+    return Rule(action=action, protocols=frozenset({APN2}), **rule)
 
 
 class FlowCase(TestCase):
