@@ -194,6 +194,10 @@ class Conservation(RuleBasedStateMachine):
     def reload(self, changes: dict[str, Any], faulty: bool) -> None:
         fault = ConfigError("it is not well written", "gw.conf", 1, 1)
         self.pipe.faults = [fault] if faulty else []
+        self.change(**changes)
+
+    def change(self, **changes: Any) -> None:
+        """Other settings of delivery, for all queues."""
         self.pipe.reload(**changes)
 
     @rule(domain=st.sampled_from([None, "apn_0.example", "apn_1.example"]))
@@ -246,7 +250,7 @@ class Conservation(RuleBasedStateMachine):
         pipe.network, pipe.spool_fails, pipe.ledger.room = "up", False, inf
         pipe.queueing = evolve(pipe.queueing, suspend_delivery=False)
         pipe.faults = []
-        pipe.reload(message_throttle=None)
+        self.change(message_throttle=None)
         end = pipe.clock.seconds() + self.patience_seconds + self.set_back_before
         while pipe.clock.seconds() < end:
             pipe.run(30.0)

@@ -172,6 +172,12 @@ class Mixture(Conservation):
                 max_outbound_connections=connections,
             )
 
+    def change(self, **changes: Any) -> None:
+        domains = self.pipe.domains
+        for domain in domains:
+            domains[domain] = evolve(domains[domain], **changes)
+        super().change(**changes)
+
     @rule(script=scripts, at_once=st.booleans())
     def follow(self, script: Script, at_once: bool) -> None:
         if at_once:

@@ -153,8 +153,6 @@ class Pipe:
     def reload(self, **changes: Any) -> None:
         """The program is told to read its configuration again, which has changed."""
         self.delivering = evolve(self.delivering, **changes)
-        for domain, settings in self.domains.items():
-            self.domains[domain] = evolve(settings, **changes)
         self.program.reload()
 
     # -- the world --
