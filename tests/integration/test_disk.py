@@ -11,6 +11,7 @@ import shutil
 import signal
 import smtplib
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
@@ -123,12 +124,14 @@ class DiskTests(TestCase):
         child.wait()
         self.assertLess(self.run_program("e2fsck", "-f", "-y", str(self.image)), 4)
         child = self.start()
-        wait_until("delivery", lambda: self.delivered().count("late") == 2)
         self.assertEqual(self.inject("mended"), 250)
-        wait_until("its record", lambda: len(self.site.records("D")) == 4)
+        wait_until("delivery", lambda: "mended" in self.delivered())
         self.assertEqual(terminate(child), 0)
-        # `late` was recorded, but could not be forgotten: the window of a crash.
-        self.assertEqual(sorted(self.delivered()), ["early", "late", "late", "mended"])
+        # `late` was recorded and, unless the machine is very slow, not forgotten
+        # before the disk broke: the window of a crash.
+        found = Counter(self.delivered())
+        self.assertIn(found.pop("late"), {1, 2})
+        self.assertEqual(found, {"early": 1, "mended": 1})
 
     def test_full(self) -> None:
         """A full disk is 452; the next start delivers, and that makes room again."""
