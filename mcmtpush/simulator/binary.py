@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.interfaces import (
@@ -300,11 +301,22 @@ class ApnsFeedbackFactory(ServerFactory):
         return protocol
 
 
+def _ends_torn(path: str) -> bool:
+    """Whether a process that was killed left part of a line."""
+    place = Path(path)
+    if not place.is_file() or not place.stat().st_size:
+        return False
+    with place.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 class JournalFile:
     """Where a journal's lines go: appended and visible to readers at once.
 
-    Raises OSError when the file cannot be opened.  Later failures are told in
-    the diagnostics, once until writing works again; the lines are lost.
+    A fragment that a killed process left is ended with a line feed.  Raises OSError
+    when the file cannot be opened.  Later failures are told in the diagnostics, once
+    until writing works again; the lines are lost.
     """
 
     def __init__(self, path: str) -> None:
@@ -312,6 +324,8 @@ class JournalFile:
         self._path = path
         self._descriptor = os.open(path, flags, 0o640)
         self._failed = False
+        if _ends_torn(path):
+            self.write(b"\n")
 
     def write(self, lines: bytes) -> None:
         """Append whole lines; after `close` they go nowhere."""

@@ -86,8 +86,12 @@ class Site:
         return [row for row in rows if row[1] == kind]
 
     def journal(self) -> list[dict[str, object]]:
-        """The simulator's journal without flushes, which have no token."""
-        lines = [json.loads(line) for line in self.lines("apns_simulator.jsonl")]
+        """The simulator's journal without flushes, which have no token.
+
+        A kill may have left a fragment; what it was about had not been answered.
+        """
+        written = self.lines("apns_simulator.jsonl")
+        lines = [json.loads(line) for line in written if line.endswith("}")]
         return [line for line in lines if line["token"]]
 
     def start(

@@ -581,6 +581,16 @@ class JournalFileTests(TestCase):
         self.assertEqual(self.path.stat().st_mode & 0o777 & ~0o640, 0)
         file.close()
 
+    def test_a_line_torn_by_a_dead_process_is_ended(self) -> None:
+        """What a killed simulator left of a line spoils no other line."""
+        for left, expected in ((b"one\ntw", b"one\ntw\nnew\n"), (b"", b"new\n")):
+            self.path = Path(self.mktemp())
+            self.path.write_bytes(left)
+            file = JournalFile(str(self.path))
+            file.write(b"new\n")
+            file.close()
+            self.assertEqual(self.read(), expected)
+
     def test_a_full_disk_stops_nothing(self) -> None:
         """What cannot be written is told and dropped; the gateway goes on."""
         file = JournalFile("/dev/full")
