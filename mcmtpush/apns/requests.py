@@ -136,6 +136,19 @@ def build_request(
         return fault.refused
 
 
+def repeated(request: Request) -> Request:
+    """The same for a later attempt, when an earlier one may have arrived after all.
+
+    Without a collapse id it gets its apns-id as one, so that a device which is sent
+    several of these repetitions shows one of them.
+    """
+    names = [name for name, _ in request.varying]
+    if b"apns-collapse-id" in names or b"apns-channel-id" in names:
+        return request
+    collapse_id = (b"apns-collapse-id", request.apns_id.encode())
+    return request._replace(varying=(*request.varying, collapse_id))
+
+
 def apns_id_of(message_id: str) -> str:
     """The apns-id of a message whose injector gave none: version 5 of RFC 9562."""
     digest = bytearray(sha1(_NAMESPACE + message_id.encode()).digest()[:16])  # noqa: S324

@@ -35,7 +35,7 @@ from mcmtpush.apns.answers import (
     read_answer,
     read_goaway,
 )
-from mcmtpush.apns.requests import Request, build_request
+from mcmtpush.apns.requests import Request, build_request, repeated
 from mcmtpush.apns.streams import Answered, Streams, WasReset, WentAway
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.delivery.desk import Desk
@@ -182,6 +182,8 @@ class Traffic:
             elif seconds := desk.rest_seconds(push):
                 settled.append(Attempt(entry, Postponed(seconds)))
             else:
+                if entry.attempts:
+                    request = repeated(request)
                 self._waiting.append((self._attempt_of(entry, request), request))
         return settled
 

@@ -14,6 +14,7 @@ from mcmtpush.apns.requests import (
     RequestDefaults,
     apns_id_of,
     build_request,
+    repeated,
     with_suffix,
 )
 from mcmtpush.values import PushPart, Refused
@@ -127,6 +128,23 @@ class DeviceTests(TestCase):
                 build(headers, payload=b"x" * (limit + 1)),
                 Refused(7, "PayloadTooLarge"),
             )
+
+
+class RepetitionTests(TestCase):
+    def test_collapse_id(self) -> None:
+        """A later attempt collapses under its own id, unless it has another."""
+        first = build()
+        assert isinstance(first, Request)
+        again = fields(repeated(first))
+        self.assertEqual(again.pop(b"apns-collapse-id"), first.apns_id.encode())
+        self.assertEqual(again, fields(first))
+        for headers, token in (
+            ({"apns-collapse-id": "c"}, TOKEN),
+            ({"apns-channel-id": "dHN0"}, ""),
+        ):
+            own = build(headers, token=token)
+            assert isinstance(own, Request)
+            self.assertIs(repeated(own), own)
 
 
 class UrgencyTests(TestCase):

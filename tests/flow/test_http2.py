@@ -226,8 +226,10 @@ class SilenceTests(Http2Case):
         )
         pipe.run(100)
         self.assert_records(pipe, injection, "TD")
-        ids = {line.apns_id for line in pipe.journal.lines}
-        self.assertEqual(len(ids), 1)
+        first, second = pipe.journal.lines
+        self.assertEqual(second.apns_id, first.apns_id)
+        self.assertEqual(first.collapse_id, None)
+        self.assertEqual(second.collapse_id, first.apns_id)
         self.assertEqual(len(pipe.judged(injection, "accepted")), 2)
         self.assertEqual(self.counted(pipe, "delivery.connections"), 1)
         self.assert_at_rest(pipe)
