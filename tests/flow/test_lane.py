@@ -49,6 +49,30 @@ class TokenTests(LaneCase):
         self.assertEqual({line.auth for line in lines}, {"token"})
         self.assert_at_rest(pipe)
 
+    def test_one_message_is_one_connection(self) -> None:
+        """A slow answer to the only message is no reason for another connection."""
+        pipe = self.http2(tokens=True, http2=Http2(latency_seconds=5.0))
+        self.deliver(pipe, seconds=10.0)
+        self.assertEqual(self.counted(pipe, "delivery.connections"), 1)
+
+    def test_farewell_to_a_token(self) -> None:
+        """A GOAWAY may say what is wrong with a token, too: another is made."""
+        pipe = self.http2(
+            on(
+                Action.SHUTDOWN,
+                after=2,
+                last_stream="below",
+                reason="ExpiredProviderToken",
+                connections=frozenset({1}),
+            ),
+            tokens=True,
+            http2=Http2(latency_seconds=0.1),
+        )
+        self.deliver(pipe)
+        pipe.run(1300)
+        self.deliver(pipe)
+        self.assertEqual(self.tokens(pipe), 2)
+
     def test_one_at_a_time_while_nothing_succeeds(self) -> None:
         """Refused ones are sent one by one, to the last."""
         pipe = self.http2(
