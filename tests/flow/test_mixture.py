@@ -16,6 +16,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from mcmtpush.apns.requests import apns_id_of
 from mcmtpush.config.views import Route
+from mcmtpush.simulator.provider.reason import STATUS
 from mcmtpush.simulator.script import Action, Answer, Http2, Rule, Script
 from mcmtpush.simulator.vocabulary import APN2
 from tests.flow.test_conservation import (
@@ -90,7 +91,6 @@ http2_rules = st.one_of(
     faults(
         Action.REFUSE,
         reason=st.sampled_from(REASONS),
-        http_status=st.sampled_from([0, 0, 0, 418]),
         answer=answers,
     ).map(lambda one: evolve(one, http_status=_status(one))),
     faults(Action.ACCEPT, answer=answers),
@@ -136,7 +136,8 @@ scripts = st.builds(
 
 
 def _status(one: Rule) -> int:
-    return one.http_status if one.reason == "NeverHeardOfIt" else 0
+    """A reason that is not Apple's needs one of its own."""
+    return 0 if one.reason in STATUS else 418
 
 
 class Mixture(Conservation):
