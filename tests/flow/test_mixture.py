@@ -186,15 +186,17 @@ class Mixture(Conservation):
         self.pipe.follow(script)
 
     @rule(
-        count=st.integers(1, 20),
+        count=st.sampled_from([1, 2, 5, 20, 60]),
         distinct=st.booleans(),
+        filling=st.sampled_from([0, 150, 3000]),
         seconds=st.sampled_from([0.0, 0.2, 1.5, REQUEST_SECONDS + 2.0]),
     )
-    def work(self, count: int, distinct: bool, seconds: float) -> None:
+    def work(self, count: int, distinct: bool, filling: int, seconds: float) -> None:
         """Good messages, to one device or to many, for both domains."""
         for number in range(count):
             token = f"{number:02x}" * 32 if distinct else TOKEN
-            self.pipe.inject(f"a@apn_{number % 2}.example", token=token)
+            people = f"a@apn_{number % 2}.example"
+            self.pipe.inject(people, token=token, filling=filling)
         self.pipe.run(seconds)
 
     # Every other life must not be too short for anything to happen in it.
