@@ -6,6 +6,7 @@ should be, with notes about what only people can decide.  Writes nothing.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import unified_diff
@@ -75,15 +76,19 @@ class Migration:
     notes: tuple[Note, ...]
 
 
-def migrate(root: Scope, files: Files, key: KeySettings | None = None) -> Migration:
+def migrate(
+    root: Scope, files: Files, main: str, key: KeySettings | None = None
+) -> Migration:
     """What `root` must change.
 
     Args:
         root: a tree without errors.
         files: where it was read from; certificates are read, too.
-        key: what to make provider tokens with, instead of the certificates.
+        main: the first of them, by its name.
+        key: what to make provider tokens with, instead of the certificates; where its
+            file is, relative to `main` if it is relative.
     """
-    work = _Work(root, files, key)
+    work = _Work(root, files, main, key)
     work.run()
     return Migration(tuple(work.rewritten()), tuple(sorted(work.notes, key=_placed)))
 
@@ -98,6 +103,7 @@ class _Work:
 
     root: Scope
     files: Files
+    main: str
     key: KeySettings | None
     notes: set[Note] = field(factory=set, init=False)
     _pages: dict[str, Page] = field(factory=dict, init=False)
@@ -175,7 +181,8 @@ class _Work:
         self, case: Case, anchor: Setting, key: KeySettings, *, keep: bool
     ) -> None:
         """The key instead of the certificate, which others may still need."""
-        self._add(anchor, f'apn_key_file = "{key.file}"')
+        path = _seen_from(anchor.place.file, self.main, key.file)
+        self._add(anchor, f'apn_key_file = "{path}"')
         self._add(anchor, f'apn_key_id = "{key.key_id}"')
         self._add(anchor, f'apn_team_id = "{key.team_id}"')
         if keep or anchor.option.name != "tls_certificate":
@@ -280,6 +287,14 @@ class _Work:
     def _remove(self, setting: Setting) -> None:
         page, place = self._page(setting), setting.place
         page.remove(page.setting(place.line, place.column))
+
+
+def _seen_from(file: str, main: str, path: str) -> str:
+    """A path as `main` would name it, for a file that may lie in another folder."""
+    here, there = posixpath.dirname(file), posixpath.dirname(main)
+    if here == there or posixpath.isabs(path):
+        return path
+    return posixpath.relpath(posixpath.join(there, path), here or ".")
 
 
 def _query(text: str) -> str:

@@ -57,6 +57,7 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "account",
         "ChannelNotRegistered": "the channel is gone: `mcmtpush channels list` shows "
         "those there are",
+        "": "what answers there is not Apple, who always says why: check routes",
         "CannotCreateChannelConfig": "the app has as many channels as it may have: "
         "delete some with `mcmtpush channels delete`",
     }

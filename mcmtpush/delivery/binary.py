@@ -110,6 +110,7 @@ class BinaryConnection(Protocol):
     """
 
     trouble = ""
+    farewell = ""
     crowded = False
 
     def __init__(

@@ -35,6 +35,10 @@ class Connection(Protocol):
         """
 
     @property
+    def farewell(self) -> str:
+        """What the gateway said that made this connection end; empty if nothing."""
+
+    @property
     def accepted(self) -> int:
         """How many the gateway took, presumed or proven."""
 

@@ -50,7 +50,7 @@ _HEADERS: Final = {
 """Which header a reason is about; where the injector wrote it, it is his affair."""
 
 REASONS_LIMIT: Final = 100
-"""Of so many reasons is remembered when they were told: a peer may invent more."""
+"""Of so many answers is remembered when they were told: a peer may invent more."""
 
 
 class Teller(Port):
@@ -107,7 +107,7 @@ class Desk:
     _strikes: Counter[str] = field(init=False, factory=Counter)
     _runs: Counter[str] = field(init=False, factory=Counter)
     _struck_at: dict[str, float] = field(init=False, factory=dict)
-    _told: dict[str, float] = field(init=False, factory=dict)
+    _told_at: dict[str, float] = field(init=False, factory=dict)
 
     @devices.default
     def _make_devices(self) -> Devices:
@@ -138,6 +138,11 @@ class Desk:
             self._runs.clear()
         return ACCEPTED
 
+    def note_date(self, bearer: bytes | None, headers: Mapping[bytes, bytes]) -> None:
+        """Compare clocks, where tokens depend on them."""
+        if self.credential is not None and bearer is not None and b"date" in headers:
+            self.credential.note_date(headers[b"date"])
+
     def heed(
         self,
         native: Native,
@@ -150,11 +155,9 @@ class Desk:
         remedies = meaning.remedies
         if Remedy.DELAY_DEVICE in remedies and push is not None and push.token:
             self.devices.add(push.token, meaning.wait_seconds)
-        if self.credential is not None and bearer is not None:
-            if b"date" in headers:
-                self.credential.note_date(headers[b"date"])
-            if Remedy.RENEW_TOKEN in remedies:
-                self.credential.renew(bearer)
+        self.note_date(bearer, headers)
+        if self.credential and bearer is not None and Remedy.RENEW_TOKEN in remedies:
+            self.credential.renew(bearer)
         ours = Remedy.ALERT_IF_OURS in remedies and not _is_theirs(native, push)
         if remedies & _ALERTS or ours:
             self.alert(native)
@@ -189,22 +192,22 @@ class Desk:
             if self._strikes[reason] <= (meaning.patience or 0):
                 return ""
         self.alert(native)
-        return f"{_told(native)}: {advice(reason)}"
+        return f"{told(native)}: {advice(reason)}"
 
     def alert(self, native: Native) -> None:
         """Tell the operator, now and then."""
-        reason, now = native.reason, self.clock.seconds()
-        if now - self._told.get(reason, -SILENCE_SECONDS) < SILENCE_SECONDS:
+        answer, now = told(native), self.clock.seconds()
+        if now - self._told_at.get(answer, -SILENCE_SECONDS) < SILENCE_SECONDS:
             return
-        if len(self._told) >= REASONS_LIMIT:
-            self._told.clear()
-        self._told[reason] = now
+        if len(self._told_at) >= REASONS_LIMIT:
+            self._told_at.clear()
+        self._told_at[answer] = now
         self.counters.add("delivery.alerts")
         self.teller.critical(
             "{domain}: Apple answers {answer}; {advice}",
             domain=self.domain,
-            answer=_told(native),
-            advice=advice(reason),
+            answer=answer,
+            advice=advice(native.reason),
         )
 
 
@@ -213,5 +216,8 @@ def _is_theirs(native: Native, push: PushPart | None) -> bool:
     return header is not None and push is not None and header in push.headers
 
 
-def _told(native: Native) -> str:
-    return f"{native.status} {native.reason}" if native.status else native.reason
+def told(native: Native) -> str:
+    """An answer, or a word without one, for the operator."""
+    if not native.status:
+        return native.reason
+    return f"{native.status} {native.reason or 'without a reason'}"

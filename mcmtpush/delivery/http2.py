@@ -112,6 +112,11 @@ class Http2Connection(Protocol):
         return self._trouble or (self._traffic.trouble if self._traffic else "")
 
     @property
+    def farewell(self) -> str:
+        """What the peer said that made this connection end."""
+        return self._traffic.farewell if self._traffic else ""
+
+    @property
     def unsettled(self) -> int:
         """How many it was given that are not settled."""
         return self._traffic.unsettled if self._traffic else 0
@@ -336,6 +341,8 @@ class Http2Connection(Protocol):
         now, traffic = self._clock.seconds(), self._traffic
         if now >= self._deadline or self._pulse.is_dead(now):
             self._give_up(now)
+        elif self._is_left():
+            self.abort()
         elif self._state is not _State.CLOSING and traffic is not None:
             late = traffic.late(now)
             if late or self._pulse.is_silent(now):
@@ -354,6 +361,16 @@ class Http2Connection(Protocol):
             traffic.give_up(f"it took nothing for {standstill.seconds:g} s")
         self._tell(traffic.give_back())  # lest they wait while others have room
         return traffic.try_again() or traffic.leaving
+
+    def _is_left(self) -> bool:
+        """Whether the peer ended TLS, which Twisted may not tell.
+
+        It waits with that for a producer that was paused, and this one has nothing
+        more to produce.
+        """
+        below = getattr(self.transport, "transport", None)
+        left = bool(getattr(below, "disconnecting", False))
+        return left and self._state is not _State.CLOSING
 
     def _give_up(self, now: float) -> None:
         if now < self._deadline:

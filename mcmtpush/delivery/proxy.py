@@ -26,6 +26,7 @@ from zope.interface import implementer
 HEADER_LIMIT: Final = 16384
 """Longest answer of a proxy, up to its empty line."""
 
+_VERSION: Final = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
 _UNFIT = re.compile(r"[^ -~]")
 
@@ -99,6 +100,8 @@ class _Tunnel(Protocol):
         head, gap, rest = self._received.partition(b"\r\n\r\n")
         if gap:
             self._judge(head + gap, rest)
+        elif not _VERSION.startswith(self._received[: len(_VERSION)]):
+            self._fail("its answer is not HTTP/1")
         elif len(self._received) > HEADER_LIMIT:
             self._fail("its answer has no end")
 

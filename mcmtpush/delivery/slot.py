@@ -301,7 +301,7 @@ class Slot:
             self._refusals += 1
             self._wait(pause_seconds(self._refusals))
         else:
-            text = reason.getErrorMessage()
+            text = connection.farewell or reason.getErrorMessage()
             self._break(f"closed before it accepted anything ({text})")
 
     # -- inside -------------------------------------------------------------------

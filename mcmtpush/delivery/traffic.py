@@ -38,7 +38,7 @@ from mcmtpush.apns.answers import (
 from mcmtpush.apns.requests import Request, build_request, repeated
 from mcmtpush.apns.streams import Answered, Streams, WasReset, WentAway
 from mcmtpush.config.views import DeliverySettings
-from mcmtpush.delivery.desk import Desk
+from mcmtpush.delivery.desk import Desk, told
 from mcmtpush.delivery.ledger import Ledger
 from mcmtpush.delivery.outcome import (
     DISCARDED,
@@ -66,7 +66,7 @@ class Traffic:
         answers: how many were answered at all.
         answered: an answer came that is about a message.
         leaving: nothing more is sent.
-        farewell: why the peer goes away; empty while it does not.
+        farewell: what the peer said that ended it; empty while it goes on.
         trouble: what no other connection would fare better with.
         broken: what the peer did wrong.
     """
@@ -249,6 +249,8 @@ class Traffic:
         self.answers += 1
         self._refused = False
         if event.status == OK:
+            if not self.accepted:  # before tokens go wrong, not only when they did
+                self._desk.note_date(self._bearer, event.headers)
             self.accepted += 1
             attempt.outcome = self._desk.accept()
             return
@@ -280,14 +282,13 @@ class Traffic:
         native = read_goaway(event.code, event.debug)
         meaning = meaning_of(native)
         self._desk.counters.add("delivery.goaways")
-        self.farewell = native.reason
         self._desk.heed(native, meaning, None, self._bearer, {})
         self._leave(native, meaning, meaning.remedies)
 
     def _leave(self, native: Native, meaning: Meaning, remedies: Remedy) -> None:
         """Send no more here; the first reason for it counts."""
         if not self.leaving:
-            self.leaving = True
+            self.leaving, self.farewell = True, told(native)
             self.trouble = self._desk.trouble(native, meaning, remedies, self._began_at)
 
     # -- ends ---------------------------------------------------------------------

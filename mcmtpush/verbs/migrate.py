@@ -19,7 +19,9 @@ from mcmtpush.verbs.output import UNUSABLE, leave, print_json
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--key-file", metavar="FILE", help="Use this key (.p8), as written here.")
+@click.option(
+    "--key-file", metavar="FILE", help="Use this key (.p8), as FILE would name it."
+)
 @click.option("--key-id", metavar="ID", help="Apple's id of the key.")
 @click.option("--team-id", metavar="ID", help="Apple's id of the developer team.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
@@ -51,7 +53,7 @@ def migrate(
                 click.echo(str(finding), err=True)
         sys.exit(1)
     try:
-        found = plan(root, files, key)
+        found = plan(root, files, file, key)
     except OSError as error:
         leave(f"{error.filename} cannot be read: {error.strerror}", UNUSABLE)
     if as_json:

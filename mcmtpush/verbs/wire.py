@@ -165,7 +165,8 @@ def _pass_proxy(
         raise WireError("the proxy does not speak HTTP")
     if not status[1].startswith(b"2"):
         text = (status[1] + status[2]).decode("ascii")
-        raise WireError(f"the proxy refuses the connection: {text}")
+        hint = "; check user and password in apn_proxy" if status[1] == b"407" else ""
+        raise WireError(f"the proxy refuses the connection: {text}{hint}")
 
 
 def _shake_hands(

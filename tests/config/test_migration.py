@@ -38,7 +38,7 @@ def run(text: str, key: KeySettings | None = None, **others: str) -> Migration:
     files = memory(text, **FILES, **others)
     root, findings = read_configuration(MAIN, files)
     assert not [f for f in findings if f.severity == "error"], findings
-    return migrate(root, files, key)
+    return migrate(root, files, MAIN, key)
 
 
 def after(text: str, key: KeySettings | None = None) -> str:
@@ -154,6 +154,22 @@ domain "news.push" {
         made = after('tls_certificate = "/plain.pem"\n' + NEWS, KEY)
         self.assertIn("\n  tls_certificate = none\n", made)
         self.assertIn('tls_certificate = "/plain.pem"\n', made)
+
+    def test_key_in_another_folder(self) -> None:
+        """A relative path counts from the file it stands in."""
+        key = KeySettings("apps/k.p8", "ABCDE12345", "TEAM567890")
+        text = 'include "a.conf"\ninclude "sub/b.conf"\ninclude "/opt/c.conf"\n'
+        others = {
+            f"/{path}": NEWS.replace("news.push", path)
+            for path in ("etc/mcmtpush/a.conf", "etc/mcmtpush/sub/b.conf", "opt/c.conf")
+        }
+        made = {file.file: file.after for file in run(text, key, **others).files}
+        for path, name in (
+            ("/etc/mcmtpush/a.conf", "apps/k.p8"),
+            ("/etc/mcmtpush/sub/b.conf", "../apps/k.p8"),
+            ("/opt/c.conf", "../etc/mcmtpush/apps/k.p8"),
+        ):
+            self.assertIn(f'apn_key_file = "{name}"', made[path])
 
     def test_key_without_a_certificate(self) -> None:
         """It is written behind the routes."""

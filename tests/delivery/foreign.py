@@ -85,11 +85,15 @@ class ForeignGateway:
         if data and not self.lost:
             self.connection.dataReceived(data)
 
-    def answer(self, stream: int, status: int = 200, **body: Any) -> None:
+    def answer(
+        self, stream: int, status: int = 200, date: str = "", **body: Any
+    ) -> None:
         """Answer one request; `body` is the JSON of a refusal."""
         self.listen()
         asked = self.find(stream)
         headers = [(":status", str(status)), ("apns-id", asked.headers["apns-id"])]
+        if date:
+            headers.append(("date", date))
         self.h2.send_headers(stream, headers, end_stream=not body)
         if body:
             self.h2.send_data(stream, orjson.dumps(body), end_stream=True)

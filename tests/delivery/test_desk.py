@@ -138,11 +138,24 @@ class DeskTests(TestCase):
         self.heed(400, "MissingTopic")
         self.assertEqual(len(self.lines), 3)
 
+    def test_no_reason(self) -> None:
+        """Who gives none is not Apple; each status is told by itself."""
+        for status in (404, 421, 404):
+            self.heed(status, "")
+        self.assertEqual(
+            [line.partition("; ")[0] for line in self.lines],
+            [
+                f"a.example: Apple answers {status} without a reason"
+                for status in (404, 421)
+            ],
+        )
+        self.assertIn("check routes", self.lines[0])
+
     def test_an_inventive_peer(self) -> None:
         """What is remembered of alerts is bounded."""
         for number in range(3 * REASONS_LIMIT):
             self.heed(418, f"Teapot{number}")
-        self.assertLessEqual(len(self.desk._told), REASONS_LIMIT)
+        self.assertLessEqual(len(self.desk._told_at), REASONS_LIMIT)
 
     def test_whose_header_it_was(self) -> None:
         """A header that the injector wrote is no affair of the operator's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -416,6 +417,7 @@ class EndTests(Scene):
         self.gateway.go_away(0, debug=b'{"reason":"BadCertificateEnvironment"}')
         self.assertEqual(self.outcome(1), DISCARDED)
         self.assertIn("BadCertificateEnvironment", self.connection.trouble)
+        self.assertEqual(self.connection.farewell, "BadCertificateEnvironment")
 
     def test_resets(self) -> None:
         """A refused stream was not processed; of another reset nobody knows."""
@@ -452,6 +454,15 @@ class EndTests(Scene):
         self.assertEqual(self.gateway.pings, 1)
         self.gateway.lost = True  # hears, and says nothing
         self.wait(PING_SECONDS + PONG_SECONDS + 1)
+        self.assertTrue(self.gateway.wire.disconnecting)
+
+    def test_tls_ended_while_output_waited(self) -> None:
+        """Twisted would wait for more output: the connection ends by itself."""
+        self.send(1)
+        self.wait(1)
+        self.assertFalse(self.gateway.wire.disconnecting)
+        self.gateway.wire.transport = SimpleNamespace(disconnecting=True)  # type: ignore[attr-defined]
+        self.wait(1)
         self.assertTrue(self.gateway.wire.disconnecting)
 
     def test_idle(self) -> None:
@@ -520,6 +531,22 @@ class TokenTests(Scene):
             self.assertEqual(self.outcome(number), DISCARDED)
             self.assertEqual(bool(self.connection.trouble), number == 2)
         self.assertEqual(self.tokens.renewed, [b"bearer one"] * 3)
+
+    def test_left_for_an_answer(self) -> None:
+        """What it was left for is known, though another connection may do."""
+        self.send(1)
+        self.assertEqual(self.connection.farewell, "")
+        self.gateway.answer(1, 403, reason="InvalidProviderToken")
+        self.assertEqual(self.connection.trouble, "")
+        self.assertEqual(self.connection.farewell, "403 InvalidProviderToken")
+
+    def test_clocks(self) -> None:
+        """Compared at the first success, and whenever something is refused."""
+        assert self.tokens is not None
+        for row, status in ((1, 200), (2, 200), (3, 410)):
+            self.send(row)
+            self.gateway.answer(2 * row - 1, status, date=f"at {row}")
+        self.assertEqual(self.tokens.dates, [b"at 1", b"at 3"])
 
     def test_old(self) -> None:
         """A connection whose token is old hands over."""

@@ -117,7 +117,9 @@ class ProxyTests(TestCase):
             (b"HTTP/1.0 407 Auth\x07\r\n\r\n", "407 Auth?; check user and password"),
             (b"HTTP/1.1 502\r\n\r\n", "with 502"),
             (b"SSH-2.0-x\r\n\r\n", "its answer is not HTTP/1"),
-            (b"x" * (HEADER_LIMIT + 1), "its answer has no end"),
+            (b"SSH-2.0-x\r\n", "its answer is not HTTP/1"),
+            (b"\x15\x03\x01", "its answer is not HTTP/1"),
+            (b"HTTP/1.1 200 " + b"x" * HEADER_LIMIT, "its answer has no end"),
         ):
             self.begin()
             self.near.say(answer)

@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from mcmtpush.apns.frames import encode_error
 from mcmtpush.config.views import DeliverySettings, Route
@@ -249,6 +250,19 @@ class EndTests(SlotCase):
         self.ready().close()
         self.assertEqual((self.slot.phase, self.slot.failures), (Phase.WAITING, 1))
         self.assertIn("before it accepted anything", self.watcher.failures[0][1])
+
+    def test_closed_with_a_word(self) -> None:
+        """What the gateway said is told, not who hung up first."""
+        self.slot.open()
+        self.gateways.accept()
+        connection: Any = self.slot._connection
+        connection.farewell = "403 InvalidProviderToken"
+        connection.abort()
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(
+            self.watcher.failures[0][1],
+            "closed before it accepted anything (403 InvalidProviderToken)",
+        )
 
     def test_closed_with_all_undecided(self) -> None:
         """So is a close after writing, when nothing was accepted on it."""

@@ -219,6 +219,7 @@ class ProxyTests(LaneCase):
             result = self.proxied(proxy, "user:wr0ng@")
             self.assertEqual(result.exit_code, 1)
             self.assertIn("the proxy refuses the connection: 407 Who", result.stdout)
+            self.assertIn("check user and password in apn_proxy", result.stdout)
             self.assertNotIn("wr0ng", result.output)
 
     def test_no_proxy(self) -> None:
