@@ -8,7 +8,7 @@ an operator is told.  Knows no bytes and no connection.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from typing import Protocol as Port
 
@@ -94,6 +94,7 @@ class Desk:
     Attributes:
         domain: for the operator.
         credential: None where a certificate, or nothing, authenticates.
+        identity: changes when the certificate that connections show does.
     """
 
     domain: str
@@ -103,6 +104,7 @@ class Desk:
     now: Now
     counters: Counters
     teller: Teller
+    identity: Callable[[], object] = lambda: None
     devices: Devices = field(init=False)
     _strikes: Counter[str] = field(init=False, factory=Counter)
     _runs: Counter[str] = field(init=False, factory=Counter)

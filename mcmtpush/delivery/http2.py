@@ -3,8 +3,9 @@
 What is said is `traffic`'s business.  Knows nothing of routes, of other connections
 and of when to connect again.
 
-A connection with a provider token uses one token for all its life: when that gets
-old another connection takes over, since Apple counts the tokens of a connection.
+A connection uses one credential for all its life: when its provider token gets old,
+or its certificate is replaced, another connection takes over.  Apple counts the
+tokens of a connection.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class _State(Enum):
 class Http2Connection(Protocol):
     """One connection, from `connectionMade` to `connectionLost`.
 
-    Implements `connection.Connection`; `matured` means that its token is old, or
-    that the peer is going away.  `authority` is the host as requests name it.
+    Implements `connection.Connection`; `matured` means that its credential is old,
+    or that the peer is going away.  `authority` is the host as requests name it.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Http2Connection(Protocol):
         self._settings = settings
         self._desk = desk
         self._clock = desk.clock
+        self._identity = desk.identity()
         self._traffic: Traffic | None = None
         self._pulse = Pulse(0.0)
         self._standstill = Standstill(settings.request_timeout_seconds)
@@ -386,7 +388,7 @@ class Http2Connection(Protocol):
     def _rest(self, traffic: Traffic, now: float) -> None:
         """Hand over, or say that there is nothing to do."""
         idle_seconds = self._settings.http2_idle_seconds
-        if traffic.old:
+        if traffic.old or self._desk.identity() != self._identity:
             self._owner.matured(self)
         elif traffic.unsettled:
             self._active_at = now

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Port
 
@@ -30,6 +31,7 @@ from mcmtpush.delivery.desk import Credential, Desk, defaults_of
 from mcmtpush.delivery.dialect import Dialects
 from mcmtpush.delivery.pace import careful_start
 from mcmtpush.errors import ConfigError, LocalProtocolError
+from mcmtpush.files import stamp
 from mcmtpush.ports import Clock, Dice, Now
 from mcmtpush.values import Attempt, Entry
 
@@ -152,6 +154,7 @@ class Means:
             self.now,
             self.counters,
             Logger(),
+            partial(_identity, self.settings),
         )
         return Dialects(self.settings, self.clock, self.now, self.counters, desk)
 
@@ -378,6 +381,12 @@ class Slot:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _identity(settings: DeliverySettings) -> object:
+    """Changes when a certificate shown over HTTP/2 does; a key file tells itself."""
+    tls = settings.tls
+    return None if settings.key else (stamp(tls.certificate), stamp(tls.key))
 
 
 class _OneFactory(Factory):

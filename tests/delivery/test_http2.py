@@ -503,6 +503,21 @@ class EndTests(Scene):
         self.assertIsInstance(self.outcome(1), Undecided)
 
 
+class CertificateTests(Scene):
+    """What connections show instead of tokens."""
+
+    def test_replaced(self) -> None:
+        """A connection that showed the one before hands over; a new one does not."""
+        self.desk.identity = lambda: "new"
+        self.wait(1)
+        self.assertEqual(self.owner.told[-1], "matured")
+        self.gateway.drop()
+        self.owner.told.clear()
+        self.reconnect()
+        self.wait(2)
+        self.assertEqual(self.owner.told, ["connected"])
+
+
 class TokenTests(Scene):
     """Provider tokens."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -11,7 +12,12 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from mcmtpush.apns.frames import encode_error
-from mcmtpush.config.views import DeliverySettings, Route
+from mcmtpush.config.views import (
+    DeliverySettings,
+    KeySettings,
+    Route,
+    TlsClientSettings,
+)
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.slot import (
     PROBE_COUNT,
@@ -505,6 +511,21 @@ class ReliefTests(SlotCase):
         wire.answer_flush()
         self.assertEqual((self.slot.failures, self.watcher.failures), (0, []))
         self.assertEqual(self.watcher.working, [ROUTE])
+
+    def test_what_connections_show(self) -> None:
+        """It changes with the files of a certificate; a key watches its own file."""
+        certificate = self.mktemp()
+        Path(certificate).write_text("one", encoding="ascii")
+        key = KeySettings("/k.p8", "ABCDE12345", "TEAM567890")
+        for settings, changes in (({}, True), ({"key": key}, False)):
+            tls = TlsClientSettings(certificate)
+            self.make(tls=tls, **settings)
+            identity = self.slot._means.dialects.desk.identity
+            before = identity()
+            self.assertEqual(identity(), before)
+            with Path(certificate).open("a", encoding="ascii") as file:
+                file.write("more")
+            self.assertEqual(identity() != before, changes)
 
     def test_manners_are_shared(self) -> None:
         """What one connection learns of the gateway, the others of the lane know."""
