@@ -59,12 +59,13 @@ class Job:
 
     def start(self) -> None:
         """All sessions are there: begin."""
-        began = time.time() + 0.01
-        loop, now = asyncio.get_running_loop(), asyncio.get_running_loop().time() + 0.01
+        began = time.time()
+        loop = asyncio.get_running_loop() if self.rate else None
+        now = loop.time() if loop else 0.0
         for number in range(self.count):
             offset = number / self.rate if self.rate else 0.0
             self.times.append([began + offset, 0.0, 0.0])
-            if self.rate:
+            if loop:
                 loop.call_at(now + offset, self.due, number)
             else:
                 self.waiting.append(number)

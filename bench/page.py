@@ -32,8 +32,8 @@ def summary(part: dict[str, Any]) -> Iterator[str]:
     for name, figures in part["results"].items():
         shown = "  ".join(f"{key} {spread(values)}" for key, values in figures.items())
         yield f"  {name}: {shown}"
-    for name, values in ratios(part["results"], scenario.figure):
-        yield f"  {name}: {spread(values)}"
+    for figure, name, values in ratios(part["results"], scenario.figure):
+        yield f"  {figure}, {name}: {spread(values)}"
     for goal in scenario.goals:
         yield f"  {goal}: {verdict(goal, part)}"
 
@@ -92,9 +92,11 @@ def _section(scenario: Scenario, part: dict[str, Any]) -> Iterator[str]:
         for name, found in part["results"].items()
     ]
     yield _table(("", *figures), rows)
-    found = [f"{n}: {spread(v)}" for n, v in ratios(part["results"], scenario.figure)]
-    if found:
-        yield f"Ratios of {scenario.figure}: {'; '.join(found)}.\n"
+    compared: dict[str, list[str]] = {}
+    for figure, who, values in ratios(part["results"], scenario.figure):
+        compared.setdefault(figure, []).append(f"{who} {spread(values)}")
+    for figure, found in compared.items():
+        yield f"Ratios of {figure}: {'; '.join(found)}.\n"
     for failure in part["failures"]:
         yield f"Failed: {failure}\n"
 

@@ -129,13 +129,17 @@ def rotated(contenders: Sequence[Contender], by: int) -> list[Contender]:
     return [*contenders[by:], *contenders[:by]]
 
 
-def ratios(results: Results, figure: str) -> Iterator[tuple[str, list[float]]]:
-    """The first contender to every other, round by round."""
+def ratios(results: Results, figure: str) -> Iterator[tuple[str, str, list[float]]]:
+    """The first contender to every other, round by round.
+
+    Yields the figure, who to whom, and the ratios; that of the processor time as well.
+    """
     first, *others = results
-    for other in others:
-        values = Goal(figure, first, other).values(results)
-        if values:
-            yield f"{first} / {other}", values
+    for name in dict.fromkeys((figure, "cpu us")):
+        for other in others:
+            values = Goal(name, first, other).values(results)
+            if values:
+                yield name, f"{first} / {other}", values
 
 
 def spread(values: Sequence[float]) -> str:

@@ -50,7 +50,7 @@ class PageTests(TestCase):
         """Medians with their spread, and what went wrong."""
         text = "\n".join(page._section(page.BY_NAME["pipe"], PART))
         self.assertIn("| Postfix | 450 (400 to 500) |  |", text)
-        self.assertIn("mcmtpush, binary / Postfix: 4.25 (2.50 to 6.00)", text)
+        self.assertIn("mcmtpush, binary / Postfix 4.25 (2.50 to 6.00)", text)
         self.assertIn("Failed: mcmtpush, HTTP/2: D records: 9, expected 10", text)
 
     def test_a_goal_is_met_or_missed_by_a_factor(self) -> None:

@@ -119,7 +119,18 @@ class TextTests(TestCase):
         results = RESULTS | {"third": {"ms": [1.0]}}
         self.assertEqual(
             list(run.ratios(results, "messages/s")),
-            [("ours / theirs", [3.0, 1.0, 4.0])],
+            [("messages/s", "ours / theirs", [3.0, 1.0, 4.0])],
+        )
+
+    def test_processor_time_is_always_compared(self) -> None:
+        """It is the steadier figure where other work shares the machine."""
+        results = {
+            "a": {"messages/s": [4.0], "cpu us": [10.0]},
+            "b": {"messages/s": [2.0], "cpu us": [40.0]},
+        }
+        self.assertEqual(
+            list(run.ratios(results, "messages/s")),
+            [("messages/s", "a / b", [2.0]), ("cpu us", "a / b", [0.25])],
         )
 
     def test_spread_tells_median_least_and_greatest(self) -> None:
