@@ -34,6 +34,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--smoke", action="store_true", help="tiny: does it count?")
     parser.add_argument("--json", metavar="FILE", help="write the run")
+    parser.add_argument(
+        "--add", action="store_true", help="keep what FILE has of other scenarios"
+    )
     parser.add_argument("--plots", metavar="FOLDER", help="write SVG files")
     parser.add_argument("--store", action="store_true", help="and make the page")
     parser.add_argument(
@@ -105,15 +108,32 @@ def measured(options: argparse.Namespace, scenarios: list[Scenario]) -> dict[str
     }
     for name, how in content["missing"].items():
         print(f"not here: {name}: {how}")
+    if options.add:
+        extend(content, json.loads(Path(options.json).read_text()))
     scale = scales(options.scale)
     for scenario in scenarios:
         share = scale.get(scenario.name, scale.get("", 1.0))
         count = scenario.smoke if options.smoke else int(scenario.count * share) or 1
         say(f"{scenario.name}: {count:,} messages")
         part = run(scenario, count, options.rounds, say)
-        content["scenarios"].append(part)
+        replace(content, part)
         keep(options, content)
     return content
+
+
+def extend(content: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """What an earlier part of the run found; nothing is compared across scenarios."""
+    content["command"] = f"{earlier['command']}; {content['command']}"
+    content["scenarios"] = earlier["scenarios"]
+
+
+def replace(content: dict[str, Any], part: dict[str, Any]) -> None:
+    """A scenario instead of its namesake, in the order of the table."""
+    order = [each.name for each in SCENARIOS]
+    others = [each for each in content["scenarios"] if each["name"] != part["name"]]
+    content["scenarios"] = sorted(
+        [*others, part], key=lambda each: order.index(each["name"])
+    )
 
 
 def say(line: str) -> None:

@@ -4,7 +4,7 @@ The clock runs from the first line of the simulator's journal to the last termin
 record; accounting, records and forgetting are included.  The simulator is a process
 of its own.  What it can take at most is shown by a foreign client of the binary
 protocol that writes frames and reads nothing: it keeps no message, and does not know
-what became of any.
+what became of any.  Over HTTP/2 nghttpd shows what the simulator costs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench import house
-from bench.pipe import WAITS, finish, journalled
+from bench import house, http2
+from bench.pipe import WAITS, delivered, finish, journalled
 from bench.reception import rows
 from bench.run import Contender, Figures
 from bench.spool import fill
+from mcmtpush.simulator.certificates import make_development_key
 
 
 DOMAIN = "max_resident_active_queue = 5000\n  max_outbound_connections = {connections}"
@@ -49,6 +50,32 @@ def backlog(
     return {"messages/s": done / seconds, "cpu us": cpu / done * 1e6}
 
 
+def answered(folder: Path, count: int) -> Figures:
+    """Over HTTP/2 to a server that is faster than any client: it has no journal.
+
+    Every message still has its terminal record, and an answer for each of them.
+    """
+    fill(folder, count)
+    make_development_key(str(folder / "spool" / "development"))
+    (folder / "server").mkdir()
+    with (
+        http2.nghttpd(folder / "server") as (port, ca),
+        house.gateway(
+            folder, domain=DOMAIN.format(connections=4), scheme="apn2", apns_port=port,
+            wait=False, ca=str(ca), verify="ca",
+        ) as process,
+    ):  # fmt: skip
+        records = delivered(folder)
+        house.wait_until("the first record", lambda: records.read() > 0)
+        before, began, already = process.cpu_seconds(), time.monotonic(), records.count
+        house.wait_until("the records", lambda: records.read() >= count, 600)
+        seconds, cpu = time.monotonic() - began, process.cpu_seconds() - before
+    house.check("D records", records.read(), count)
+    house.check("messages left in the spool", rows(folder), 0)
+    done = max(count - already, 1)
+    return {"messages/s": done / seconds, "cpu us": cpu / done * 1e6}
+
+
 def blind(folder: Path, count: int) -> Figures:
     """`bench.blind` against the same simulator; its journal counts."""
     with house.simulator(folder) as port:
@@ -72,4 +99,7 @@ def blind(folder: Path, count: int) -> Figures:
 
 
 BINARY = [Contender("mcmtpush", backlog), Contender("blind client", blind)]
-HTTP2 = [Contender("mcmtpush", partial(backlog, scheme="apn2"))]
+HTTP2 = [
+    Contender("mcmtpush", partial(backlog, scheme="apn2")),
+    Contender("mcmtpush to nghttpd", answered, partial(http2.missing, "nghttpd")),
+]

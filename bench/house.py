@@ -50,8 +50,8 @@ apn {{}}
   delivery_method = "apn"
   routes = ( "{scheme}://127.0.0.1?port={apns_port}" )
   {credentials}
-  tls_ca = "spool/development/ca.pem"
-  tls_verify = "host"
+  tls_ca = "{ca}"
+  tls_verify = "{verify}"
   {domain}
 {end}
 apn_logger "main" {{ logfile = "log/apnlog.ec" }}
@@ -211,6 +211,8 @@ def gateway(
     apns_port: int = 0,
     wait: bool = True,
     everywhere: bool = False,
+    ca: str = "spool/development/ca.pem",
+    verify: str = "host",
 ) -> Iterator[Process]:
     """The gateway in `folder`; all domains are delivered alike when `everywhere`.
 
@@ -229,6 +231,8 @@ def gateway(
             scope="" if everywhere else f'domain "{DOMAIN}" {{',
             end="" if everywhere else "}",
             extra=extra,
+            ca=ca,
+            verify=verify,
         )
     )
     (folder / "log").mkdir(exist_ok=True)
