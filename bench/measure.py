@@ -14,6 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
+PEERS = ("aioapns", "pycurl")
+"""Python packages that take part where they are installed."""
+
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -81,10 +84,11 @@ def machine() -> dict[str, object]:
 
 
 def versions() -> dict[str, str]:
-    """Of what takes part in every scenario; peers add their own."""
+    """Of what takes part; mail servers add their own."""
     packages = ("mcmtpush", "Twisted", "pyOpenSSL", "h2", "orjson")
     found = {"CPython": platform.python_version()}
     found |= {name: installed(name) or "?" for name in packages}
+    found |= {name: there for name in PEERS if (there := installed(name))}
     return found | {
         "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
         "SQLite": sqlite3.sqlite_version,

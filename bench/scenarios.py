@@ -89,7 +89,11 @@ SCENARIOS = (
     Scenario(
         "latency-1", "Latency with 1 session, one message after the other", 2_000,
         latency.contenders(0.0, 1),
-        [Goal("ms but fsync", f"{OURS}, binary", at_most=1.2)], figure="ms",
+        [
+            Goal("ms but fsync", f"{OURS}, {protocol}", at_most=1.2)
+            for protocol in ("binary", "HTTP/2")
+        ],
+        figure="ms",
     ),
     Scenario(
         "depth", "10,000 messages pass those that wait", 1_000_000, depth.PASSED,
