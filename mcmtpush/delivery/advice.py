@@ -22,6 +22,9 @@ _TOPIC: Final = (
     "check that apn_topic, or the message's X-APNs-Topic, is a bundle id that the "
     "credential is for"
 )
+_BROADCAST: Final = (
+    "look at what the messages bring: Apple wants a Live Activity update"
+)
 _PROGRAM: Final = "this should not happen: please report it"
 
 ADVICE: Final[Mapping[str, str]] = MappingProxyType(
@@ -48,6 +51,18 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "TopicMismatch": _TOPIC,
         "DeviceTokenNotForTopic": "the device tokens belong to another app than "
         "apn_topic says, or to another environment",
+        "BadCollapseId": "check apn_collapse_id",
+        "BadExpirationDate": "check apn_expiry; a channel that stores nothing takes "
+        "broadcasts only with 0, there or as the message's X-APNs-Expiration",
+        "BadPriority": "check apn_priority",
+        "InvalidPushType": "check apn_push_type",
+        "BadChannelId": "check X-APNs-Channel-ID of the messages: `mcmtpush channels "
+        "list` shows the channels there are",
+        "BadRequestParams": _BROADCAST,
+        "BadRequestPayload": _BROADCAST,
+        "MissingPushType": _PROGRAM,
+        "BadMessageId": _PROGRAM,
+        "MissingChannelId": _PROGRAM,
         "MissingDeviceToken": _PROGRAM,
         "DuplicateHeaders": _PROGRAM,
         "BadPath": "a gateway that does not know the path of Apple's requests: check "

@@ -115,7 +115,9 @@ def _ask(lane: Lane, request: Request) -> Reply:
     route = lane.settings.manage_route or lane.routes[0]
     reply = run(route, request, lane.settings, lane.bearer)
     if not reply.done:
-        leave(f"{route.host}:{route.port} refuses: {printable(str(reply))}", 1)
+        hint = "; `mcmtpush keys test` tells why" if reply.native.status == 403 else ""
+        text = f"{route.host}:{route.port} refuses: {printable(str(reply))}{hint}"
+        leave(text, 1)
     return reply
 
 

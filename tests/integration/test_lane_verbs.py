@@ -305,6 +305,13 @@ class ChannelTests(LaneCase):
             f"127.0.0.1:{self.port} refuses: 400 ChannelNotRegistered", result.stderr
         )
 
+    def test_not_believed(self) -> None:
+        """Who refuses the credential sends to the verb that looks into it."""
+        path = self.configure(KEY.replace(TEAM_ID, "OTHERTEAM1"))
+        result = self.run_verb("channels", "list", path, "e.com")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("403 InvalidProviderToken; `mcmtpush keys test`", result.stderr)
+
     def test_asks_first(self) -> None:
         """Nothing is deleted unless somebody says yes."""
         number = self.channels("create").stdout.strip()
