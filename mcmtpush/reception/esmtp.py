@@ -173,6 +173,7 @@ class EsmtpDelivery:
                 recipient=recipient.address.text,
                 key=recipient.destination.key,
                 size=size,
+                priority=self.session.priority,
                 connection_context=context,
             )
             for recipient in transaction.recipients

@@ -29,6 +29,7 @@ class Session:
         tls: facts of the TLS layer by context variable, empty without one.
         receptions: transactions accepted so far.
         recipients: recipients accepted so far.
+        priority: of its messages, 1 where the configured context says so, else 0.
     """
 
     id: str
@@ -43,10 +44,12 @@ class Session:
     receptions: int = 0
     recipients: int = 0
     can_relay: bool = field(init=False)
+    priority: int = field(init=False)
     _context: Mapping[str, str] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.can_relay = can_relay(self.settings, self.peer, verified=False)
+        self.priority = int(self.settings.context.get("priority") == "1")
 
     @property
     def word(self) -> str:

@@ -254,6 +254,18 @@ class SubmissionTests(TestCase):
         self.assertEqual(scene.submissions[0].mail, b"")
         self.assertIsNotNone(scene.submissions[0].push)
 
+    def test_priority(self) -> None:
+        """The configured context puts a listener's messages first."""
+        for context, expected in (
+            ({}, 0),
+            ({"priority": "1"}, 1),
+            ({"priority": "9"}, 0),
+        ):
+            scene = Scene(settings(context=context))
+            scene.greeted().send(CONTAINER)
+            (message,) = scene.submissions[0].messages
+            self.assertEqual(message.priority, expected)
+
     def test_context_overrides_reception(self) -> None:
         """The connection's context decides over the option."""
         scene = Scene(settings(context={"mcmt_reception": "reject"}))
