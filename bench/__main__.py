@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from bench.scenarios import SCENARIOS
 PEERS = (OURS, peers.BARE, peers.AIOSMTPD, peers.POSTFIX, peers.HARAKA_QUEUE)
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, or what is given instead."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all if none")
     parser.add_argument("--list", action="store_true", help="name them and stop")
@@ -43,7 +44,7 @@ def arguments() -> argparse.Namespace:
         "--page", nargs="?", const="", metavar="FILE",
         help="run nothing: store FILE, or make the page of the stored run anew",
     )  # fmt: skip
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def chosen(names: list[str]) -> list[Scenario]:
@@ -151,9 +152,9 @@ def keep(options: argparse.Namespace, content: dict[str, Any]) -> None:
             (Path(options.plots) / name).write_text(text)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """As the description says; 1 when something miscounted."""
-    options = arguments()
+    options = arguments(words)
     scenarios = chosen(options.scenarios)
     if options.list:
         print("\n".join(f"{each.name:22}{each.title}" for each in scenarios))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,3 +111,9 @@ CONTENDERS = [
     Contender(f"{share:g} % bad" if share else "none bad", partial(both, share=share))
     for share in SHARES
 ]
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["errors", *sys.argv[1:]]))

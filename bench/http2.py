@@ -184,3 +184,9 @@ def alone(folder: Path, count: int, *, kind: str) -> Figures:
 
 
 ALONE = [Contender(KINDS[kind], partial(alone, kind=kind)) for kind in CODECS]
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["http2-100", *sys.argv[1:]]))

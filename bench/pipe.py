@@ -8,6 +8,7 @@ records are the `status=sent` of its log.
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -91,3 +92,9 @@ CONTENDERS = [
     Contender("Postfix", relay, peers.postfix_missing),
     contenders(partial(source, sessions=SESSIONS), peers.BARE)[1],
 ]
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["pipe", *sys.argv[1:]]))

@@ -6,6 +6,7 @@ A peer keeps what it takes in its own queue, or throws it away and counts.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -83,3 +84,9 @@ def contenders(load: Load, *others: peers.Peer) -> list[Contender]:
         Contender(peer.name, partial(receive, peer=peer, load=load), peer.missing)
         for peer in (OURS, *others)
     ]
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["reception-20", *sys.argv[1:]]))

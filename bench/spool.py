@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,3 +59,9 @@ def fill(
     seconds = time.monotonic() - began
     store.close()
     return count / seconds
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["drain", *sys.argv[1:]]))
