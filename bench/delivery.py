@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import house, http2
 from bench.pipe import WAITS, delivered, finish, journalled
 from bench.reception import rows
-from bench.run import Contender, Figures
+from bench.run import Contender, Figures, figures
 from bench.spool import fill
 from mcmtpush.simulator.certificates import make_development_key
 
@@ -46,8 +46,7 @@ def backlog(
         seconds = finish(folder, count, WAITS[scheme]) - began
         cpu = process.cpu_seconds() - before
     house.check("messages left in the spool", rows(folder), 0)
-    done = count - already
-    return {"messages/s": done / seconds, "cpu us": cpu / done * 1e6}
+    return figures(count - already, seconds, cpu)
 
 
 def answered(folder: Path, count: int) -> Figures:
@@ -72,8 +71,7 @@ def answered(folder: Path, count: int) -> Figures:
         seconds, cpu = time.monotonic() - began, process.cpu_seconds() - before
     house.check("D records", records.read(), count)
     house.check("messages left in the spool", rows(folder), 0)
-    done = max(count - already, 1)
-    return {"messages/s": done / seconds, "cpu us": cpu / done * 1e6}
+    return figures(count - already, seconds, cpu)
 
 
 def blind(folder: Path, count: int) -> Figures:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import house
 from bench.pipe import delivered, finish, journalled
 from bench.reception import OURS, pipelined, receive, rows
-from bench.run import Contender, Figures
+from bench.run import Contender, Figures, figures
 from bench.spool import fill
 
 
@@ -91,13 +91,11 @@ def drain(folder: Path, count: int, *, share: float = 1.0, domains: int = 1) -> 
             seconds = finish(folder, count, house.WINDOW_SECONDS) - started
             cpu = process.cpu_seconds() - before
     house.check("messages left in the spool", rows(folder), 0)
-    done = max(count - already, 1)
     return {
         "queued": count,
         "first delivery s": started - began,
         "peak MB": peak / 2**20,
-        "messages/s": done / seconds,
-        "cpu us": cpu / done * 1e6,
+        **figures(count - already, seconds, cpu),
     }
 
 

@@ -24,6 +24,16 @@ Results = Mapping[str, Mapping[str, Sequence[float]]]
 """Contender → figure → one value for every round."""
 
 
+def figures(count: int, seconds: float, cpu_seconds: float) -> Figures:
+    """Rate and cost of so many messages.
+
+    A handful may be over before the clock was first looked at: as good as one, in
+    no time, so that tiny runs can count and nobody divides by nothing.
+    """
+    count, seconds = max(count, 1), max(seconds, 1e-3)
+    return {"messages/s": count / seconds, "cpu us": cpu_seconds / count * 1e6}
+
+
 def nothing_missing() -> str:
     """Of what mcmtpush itself brings."""
     return ""

@@ -19,6 +19,22 @@ RESULTS = {
 }
 
 
+class FiguresTests(TestCase):
+    """Rate and cost."""
+
+    def test_usual(self) -> None:
+        """By the second, and in microseconds each."""
+        self.assertEqual(
+            run.figures(2000, 4.0, 0.5), {"messages/s": 500.0, "cpu us": 250.0}
+        )
+
+    def test_over_before_it_was_looked_at(self) -> None:
+        """Tiny runs on a fast machine divide by nothing."""
+        self.assertEqual(
+            run.figures(0, -0.2, 0.0), {"messages/s": 1000.0, "cpu us": 0.0}
+        )
+
+
 class GoalTests(TestCase):
     """A bound, and whether it is kept."""
 
