@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from mcmtpush.apns.http2frame import ERROR_NAMES
+
 
 Read = Callable[[Any], Any]
 Table = Mapping[str, tuple[str, Read]]
@@ -36,25 +38,7 @@ ACTIONS: Final[Mapping[str, frozenset[str]]] = {
 """What `do` may say, and who can do it."""
 
 ERROR_CODES: Final[Mapping[str, int]] = {
-    name: code
-    for code, name in enumerate(
-        (
-            "NO_ERROR",
-            "PROTOCOL_ERROR",
-            "INTERNAL_ERROR",
-            "FLOW_CONTROL_ERROR",
-            "SETTINGS_TIMEOUT",
-            "STREAM_CLOSED",
-            "FRAME_SIZE_ERROR",
-            "REFUSED_STREAM",
-            "CANCEL",
-            "COMPRESSION_ERROR",
-            "CONNECT_ERROR",
-            "ENHANCE_YOUR_CALM",
-            "INADEQUATE_SECURITY",
-            "HTTP_1_1_REQUIRED",
-        )
-    )
+    name: code for code, name in enumerate(ERROR_NAMES)
 }
 """Codes of RST_STREAM and GOAWAY; source: RFC 9113, section 7."""
 
