@@ -49,6 +49,9 @@ _HEADERS: Final = {
 }
 """Which header a reason is about; where the injector wrote it, it is his affair."""
 
+FIRST_SIZE: Final = 1024.0
+"""What a payload is taken to measure before there was any, in bytes."""
+
 REASONS_LIMIT: Final = 100
 """Of so many answers is remembered when they were told: a peer may invent more."""
 
@@ -95,6 +98,8 @@ class Desk:
         domain: for the operator.
         credential: None where a certificate, or nothing, authenticates.
         identity: changes when the certificate that connections show does.
+        usual_size: of the payloads of late, in bytes; a new connection is given as
+            many as fit its window, lest others wait in it for the peer.
     """
 
     domain: str
@@ -106,6 +111,7 @@ class Desk:
     teller: Teller
     identity: Callable[[], object] = lambda: None
     devices: Devices = field(init=False)
+    usual_size: float = field(init=False, default=FIRST_SIZE)
     _strikes: Counter[str] = field(init=False, factory=Counter)
     _runs: Counter[str] = field(init=False, factory=Counter)
     _struck_at: dict[str, float] = field(init=False, factory=dict)

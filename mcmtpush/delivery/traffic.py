@@ -51,10 +51,6 @@ from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
 from mcmtpush.values import Attempt, Entry, Native, Postponed, Refused
 
 
-FIRST_SIZE: Final = 1024.0
-"""What a payload is taken to measure before there was any, in bytes."""
-
-
 class Traffic:
     """From the handshake to the end.
 
@@ -96,7 +92,6 @@ class Traffic:
         self._ledger = Ledger(settings.request_timeout_seconds)
         self._waiting: deque[tuple[Attempt, Request]] = deque()
         self._sent = 0
-        self._usual_size = FIRST_SIZE
         self._refused = False  # a stream, and nothing was answered since
         self._began_at = desk.clock.seconds()
         self.accepted = 0
@@ -145,7 +140,7 @@ class Traffic:
     @property
     def _fitting(self) -> int:
         """How many payloads of the usual size the window takes; one must try it."""
-        fitting = max(0, int(self._streams.window // self._usual_size))
+        fitting = max(0, int(self._streams.window // self._desk.usual_size))
         return fitting or int(not len(self._ledger))
 
     @property
@@ -189,12 +184,12 @@ class Traffic:
 
     def send(self, now: float) -> int:
         """Open streams for those in line, as far as the peer allows; how many."""
-        streams, waiting, count = self._streams, self._waiting, 0
+        streams, waiting, desk, count = self._streams, self._waiting, self._desk, 0
         if self._refused:
             return 0
         while waiting and streams.takes(len(waiting[0][1].body)):
             attempt, request = waiting.popleft()
-            self._usual_size += (len(request.body) - self._usual_size) / 8
+            desk.usual_size += (len(request.body) - desk.usual_size) / 8
             stream = streams.open(request, attempt, self._bearer)
             self._ledger.add(stream, attempt, now)
             count += 1

@@ -255,6 +255,13 @@ class LimitTests(Scene):
             self.gateway.answer(stream)
         self.assertEqual(self.connection.room, 1)
 
+    def test_room_of_the_next_connection(self) -> None:
+        """It knows how long payloads are: nothing waits in it for the peer."""
+        self.assertGreater(self.connection.room, 50)
+        self.send(*range(1, 17), payload=b'{"a":"' + b"x" * 4000 + b'"}')
+        self.reconnect()
+        self.assertIn(self.connection.room, range(16, 20))
+
     def test_what_does_not_fit_goes_back(self) -> None:
         """A second later others may have it; after a while the peer is given up."""
         body = b'{"a":"' + b"x" * 4000 + b'"}'
