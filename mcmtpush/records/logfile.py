@@ -2,11 +2,14 @@
 
 Knows the file system and nothing of records.  Rules of this file:
 
-- A batch is one write.  What the system does not take is kept and goes first
-  the next time, so that a torn line is finished before another begins.
-- After any failure the file is opened anew before the next try.  Should the path
-  then lead to another file, the torn line is written to it as a whole.
+- A batch is one write.  What the system does not take is kept, in whole lines, and
+  goes first the next time: what it took of a torn line is cut off again.
+- Several processes may append to one file if they share a lock.  A line that one
+  of them left torn, since it was killed, is ended by whoever writes next.
+- After any failure the file is opened anew before the next try.
 - A file removed under our hands is noticed at the next write and made anew.
+- Nothing is cut off a pipe: the rest of a torn line goes first.  It is handed over
+  in pieces that the system takes whole or not at all, as far as lines are so short.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from select import PIPE_BUF
 from types import MappingProxyType
 from typing import Final
 
@@ -34,8 +38,12 @@ _REMEDIES: Final[Mapping[int, str]] = MappingProxyType(
         errno.ENOTDIR: "correct the path",
         errno.EISDIR: "correct the path",
         errno.ENXIO: "start the reader of this pipe",
+        errno.EAGAIN: "see that whoever holds it up goes on",
     }
 )
+
+ALONE: Final = nullcontext()
+"""The lock of a file that one process appends to."""
 
 
 @define(eq=False)
@@ -45,14 +53,17 @@ class LogFile:
     Attributes:
         path: absolute; missing folders are made (mode 0755).
         mode: permission bits of the file, whatever the umask says.
+        lock: held while the file is written: `FileLock` if others append to it, too.
     """
 
     path: str
     mode: int
-    _fd: int | None = None
+    lock: AbstractContextManager[object] = ALONE
+    _fd: int | None = field(default=None, init=False)
     _doubtful: bool = field(default=False, init=False)
     _kept: bytes = field(default=b"", init=False)
-    _torn: int = field(default=0, init=False)
+    _end: int = field(default=0, init=False)  # of the file, where a line of ours ends
+    _torn: int = field(default=0, init=False)  # bytes of `_kept` a pipe has already
 
     @property
     def kept(self) -> bool:
@@ -72,7 +83,8 @@ class LogFile:
         if not self._kept:
             return None
         try:
-            self._write()
+            with self.lock:
+                self._write()
         except OSError as error:
             self._doubtful = True
             return self._explain(error)
@@ -86,9 +98,9 @@ class LogFile:
         """
         self._doubtful = True
         try:
-            if self._fd is not None and os.fstat(self._fd).st_nlink:
-                with suppress(OSError):
-                    self._pour(self._fd)
+            if self._kept and self._fd is not None:
+                with suppress(OSError), self.lock:
+                    self._finish(self._fd)
             self._attach()
         except OSError as error:
             self._leave()
@@ -106,52 +118,102 @@ class LogFile:
             os.close(self._fd)
         self._fd, self._torn = None, 0
 
+    # -- writing ------------------------------------------------------------------
+
     def _write(self) -> None:
         fd = self._fd
-        if fd is None or self._doubtful or os.fstat(fd).st_nlink == 0:
+        status = None if fd is None or self._doubtful else os.fstat(fd)
+        if fd is None or status is None or not status.st_nlink:
             fd = self._attach()
-        self._pour(fd)
+            status = os.fstat(fd)
+        self._pour(fd, status)
 
-    def _pour(self, fd: int) -> None:
+    def _finish(self, fd: int) -> None:
+        """The old file gets what belongs to it, unless nobody can read it."""
+        status = os.fstat(fd)
+        if status.st_nlink:
+            self._pour(fd, status)
+
+    def _pour(self, fd: int, status: os.stat_result) -> None:
         """Write until nothing is kept; raises OSError."""
-        while self._kept:
-            taken = os.write(fd, self._kept[self._torn :])
-            if not taken:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._advance(self._torn + taken)
+        if stat.S_ISREG(status.st_mode):
+            self._add(fd, status.st_size)
+        else:
+            self._feed(fd)
 
-    def _advance(self, written: int) -> None:
-        """So many bytes of what is kept are in the file; keep whole lines."""
-        begun = self._kept.rfind(b"\n", 0, written) + 1
-        self._kept = self._kept[begun:]
-        self._torn = written - begun
+    def _add(self, fd: int, size: int) -> None:
+        """To a file of so many bytes: all, or the whole lines it has room for."""
+        lead = b"" if size in {0, self._end} or _ends_line(fd, size) else b"\n"
+        data, taken = lead + self._kept, 0
+        try:
+            while taken < len(data):
+                taken += _put(fd, data[taken:] if taken else data)
+        finally:
+            whole = data.rfind(b"\n", 0, taken) + 1
+            self._kept = data[max(whole, len(lead)) :]
+            self._end = size + whole
+            if whole < taken:
+                with suppress(OSError):  # then it is ended by whoever writes next
+                    os.ftruncate(fd, self._end)
+
+    def _feed(self, fd: int) -> None:
+        """To a pipe: what it took of a line cannot be taken back."""
+        while kept := self._kept:
+            end = 0 if self._torn else kept.rfind(b"\n", 0, PIPE_BUF) + 1
+            piece = kept[self._torn : end or kept.index(b"\n") + 1]
+            written = self._torn + _put(fd, piece)
+            begun = kept.rfind(b"\n", 0, written) + 1
+            self._kept = kept[begun:]
+            self._torn = written - begun
+
+    # -- opening ------------------------------------------------------------------
 
     def _attach(self) -> int:
         """Make `_fd` the file that the path leads to now."""
         Path(self.path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-        new = os.open(self.path, flags, self.mode)
-        old, self._fd, self._doubtful = self._fd, new, False
+        new = self._open()
+        old, self._fd, self._doubtful, self._end = self._fd, new, False, 0
         status = os.fstat(new)
         if old is not None:
             if not os.path.samestat(os.fstat(old), status):
                 self._torn = 0
             os.close(old)
-        if stat.S_ISREG(status.st_mode):
-            self._tidy(new, status)
+        if stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) != self.mode:
+            with suppress(PermissionError):  # another user's file keeps its mode
+                os.fchmod(new, self.mode)
         return new
 
-    def _tidy(self, fd: int, status: os.stat_result) -> None:
-        """Set the mode, and end a line that an earlier process left torn."""
-        if stat.S_IMODE(status.st_mode) != self.mode:
-            with suppress(PermissionError):  # another user's file keeps its mode
-                os.fchmod(fd, self.mode)
-        if status.st_size and not self._torn and self._kept[:1] != b"\n":
-            with suppress(OSError), Path(self.path).open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    self._kept = b"\n" + self._kept
+    def _open(self) -> int:
+        """To append, and but for pipes to read, which is for how the file ends."""
+        flags = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        if _may_be_regular(self.path):
+            with suppress(PermissionError):
+                return os.open(self.path, flags | os.O_RDWR, self.mode)
+        return os.open(self.path, flags | os.O_WRONLY, self.mode)
 
     def _explain(self, error: OSError) -> str:
         remedy = _REMEDIES.get(error.errno or 0, "see the system's log")
         return f"cannot write {self.path}: {error.strerror or error}; {remedy}"
+
+
+def _put(fd: int, data: bytes) -> int:
+    """How many bytes were written, at least one; raises OSError."""
+    taken = os.write(fd, data)
+    if not taken:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return taken
+
+
+def _may_be_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a path is text
+    except FileNotFoundError:
+        return True
+
+
+def _ends_line(fd: int, size: int) -> bool:
+    """Whether the last byte is a line feed; so it is taken where it cannot be read."""
+    try:
+        return os.pread(fd, 1, size - 1) in {b"\n", b""}
+    except OSError:
+        return True

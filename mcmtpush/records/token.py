@@ -7,13 +7,14 @@ event given is written: what was reported before is not remembered.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import orjson
 from attrs import frozen
 
 from mcmtpush.records.fields import one_line
-from mcmtpush.records.logfile import LogFile
+from mcmtpush.records.logfile import ALONE, LogFile
 from mcmtpush.values import Record
 
 
@@ -73,10 +74,13 @@ class TokenEvents:
     Args:
         path: absolute, or None when no file is configured.
         mode: permission bits of the file.
+        lock: where several processes append to the file, the one that they share.
     """
 
-    def __init__(self, path: str | None, mode: int) -> None:
-        self._file = None if path is None else LogFile(path, mode)
+    def __init__(
+        self, path: str | None, mode: int, lock: AbstractContextManager[object] = ALONE
+    ) -> None:
+        self._file = None if path is None else LogFile(path, mode, lock)
 
     def write(self, events: Sequence[TokenEvent]) -> str | None:
         """Append these, one write to the system; None, or why they are kept.

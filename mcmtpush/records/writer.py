@@ -7,6 +7,7 @@ gets to the disk `logfile`'s.  Loggers with the same `logfile` share the file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -17,7 +18,7 @@ from mcmtpush.config.views import LoggerSettings
 from mcmtpush.counters import Counters
 from mcmtpush.ports import Clock, Now
 from mcmtpush.records.fields import heartbeat
-from mcmtpush.records.logfile import LogFile
+from mcmtpush.records.logfile import ALONE, LogFile
 from mcmtpush.records.macros import Renderer, compile_format
 from mcmtpush.records.token import TokenEvents, event_of
 from mcmtpush.values import Record
@@ -71,6 +72,8 @@ class RecordLogs:
         now: the time of heartbeats.
         tokens: gets an event for every token that a status declared invalid.
         counters: counts `records.written` lines and `records.failures`.
+        lock: where several processes write these logs, the one that they share.
+        heartbeats: whether this one of them writes the heartbeats.
     """
 
     def __init__(
@@ -81,7 +84,11 @@ class RecordLogs:
         clock: Clock,
         now: Now,
         counters: Counters,
+        lock: AbstractContextManager[object] = ALONE,
+        heartbeats: bool = True,
     ) -> None:
+        self._lock = lock
+        self._heartbeats = heartbeats
         self._tokens = tokens
         self._clock = clock
         self._now = now
@@ -92,7 +99,7 @@ class RecordLogs:
 
     def _log(self, settings: LoggerSettings) -> _Log:
         path = settings.logfile
-        file = self._files.setdefault(path, LogFile(path, settings.logmode))
+        file = self._files.setdefault(path, LogFile(path, settings.logmode, self._lock))
         return _Log(
             file,
             _renderers(settings),
@@ -107,7 +114,7 @@ class RecordLogs:
         """
         reason = self.reopen()
         for each in self._logs:
-            if each.heartbeat_seconds > 0:
+            if self._heartbeats and each.heartbeat_seconds > 0:
                 self._schedule(each)
         return reason
 

@@ -1,11 +1,13 @@
-"""A file of whole lines, on disks that fill up and paths that move."""
+"""A file of whole lines, on disks that fill up, paths that move, by many hands."""
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mcmtpush.records import lock as lock_module
 from mcmtpush.records import logfile
+from mcmtpush.records.lock import FileLock
 from mcmtpush.records.logfile import LogFile
 from tests.support.case import TestCase, readable
 
@@ -32,6 +36,11 @@ def room(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def refuse(*_: object) -> None:
+    """As the system does for a file that may only grow."""
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 class LogFileTests(TestCase):
@@ -96,26 +105,26 @@ class LogFileTests(TestCase):
         self.assertEqual(self.path.read_bytes(), b"two\n")
 
     def test_a_full_disk_tears_no_line(self) -> None:
-        """The rest of a torn line is written before any other line."""
+        """What there is no room for whole is not in the file, and goes first later."""
         with room(6):
             reason = self.file.append(b"one\ntwo\nthree\n")
             self.assertIn(str(self.path), reason)
             self.assertIsNotNone(self.file.append(b"four\n"))
         self.assertTrue(self.file.kept)
-        self.assertEqual(self.path.read_bytes(), b"one\ntw")
+        self.assertEqual(self.path.read_bytes(), b"one\n")
         self.assertIsNone(self.file.flush())
         self.assertFalse(self.file.kept)
         self.assertEqual(self.path.read_bytes(), b"one\ntwo\nthree\nfour\n")
 
     def test_a_torn_line_moves_whole_to_another_file(self) -> None:
-        """After a rotation on a full disk the new file begins with a whole line."""
+        """After a rotation on a full disk both files have whole lines only."""
         rotated = self.folder / "apnlog.ec.1"
         with room(6):
             self.file.append(b"one\ntwo\nthree\n")
             self.path.rename(rotated)
             self.assertIsNotNone(self.file.open())
         self.assertIsNone(self.file.flush())
-        self.assertEqual(rotated.read_bytes(), b"one\ntw")
+        self.assertEqual(rotated.read_bytes(), b"one\n")
         self.assertEqual(self.path.read_bytes(), b"two\nthree\n")
 
     def test_reopening_finishes_the_old_file_if_it_can(self) -> None:
@@ -139,11 +148,52 @@ class LogFileTests(TestCase):
     def test_a_dead_line_is_ended_once(self) -> None:
         """However often the first write is tried, it leaves no empty lines."""
         self.path.write_bytes(b"one\nfrag")
+        self.assertIsNone(self.file.open())
         with room(8):
-            self.assertIsNotNone(self.file.open())
             self.assertIsNotNone(self.file.append(b"two\n"))
+        self.assertEqual(self.path.read_bytes(), b"one\nfrag")
+        for size in (9, 11):
+            with room(size):
+                self.assertIsNotNone(self.file.flush())
+            self.assertEqual(self.path.read_bytes(), b"one\nfrag\n")
         self.assertIsNone(self.file.flush())
         self.assertEqual(self.path.read_bytes(), b"one\nfrag\ntwo\n")
+
+    def test_what_cannot_be_cut_off_is_ended(self) -> None:
+        """Where nothing may be taken back the torn piece stands by itself."""
+        self.patch(logfile.os, "ftruncate", refuse)
+        with room(6):
+            self.assertIsNotNone(self.file.append(b"one\ntwo\nthree\n"))
+        self.assertEqual(self.path.read_bytes(), b"one\ntw")
+        self.assertIsNone(self.file.flush())
+        self.assertEqual(self.path.read_bytes(), b"one\ntw\ntwo\nthree\n")
+
+    def test_only_what_others_wrote_is_looked_at(self) -> None:
+        """Who writes alone does not read where its own last line ended."""
+        looks: list[int] = []
+        self.patch(logfile.os, "pread", lambda *_: looks.append(1) or b"\n")
+        self.file.append(b"one\n")
+        self.file.append(b"two\n")
+        self.assertEqual(looks, [])
+        with self.path.open("ab") as other:
+            other.write(b"three\n")
+        self.file.append(b"four\n")
+        self.file.append(b"five\n")
+        self.assertEqual(looks, [1])
+
+    def test_a_file_that_cannot_be_read(self) -> None:
+        """It is written all the same; how it ends is not known then."""
+        real = os.open
+
+        def write_only(path: str, flags: int, *mode: int) -> int:
+            if flags & os.O_RDWR:
+                raise PermissionError(errno.EACCES, "not to be read")
+            return real(path, flags, *mode)
+
+        self.patch(logfile.os, "open", write_only)
+        self.path.write_bytes(b"frag")
+        self.assertIsNone(self.file.append(b"one\n"))
+        self.assertEqual(self.path.read_bytes(), b"fragone\n")
 
     def test_reasons_say_what_to_do(self) -> None:
         """Path, trouble and remedy in one line."""
@@ -181,6 +231,66 @@ class LogFileTests(TestCase):
         taken += os.read(reader, 10**6)
         self.assertEqual(taken, line * 2000)
 
+    def test_a_pipe_takes_short_lines_whole(self) -> None:
+        """A slow reader tears no line, so that those of others cannot get into it."""
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        line = b"x" * 98 + b"\n"
+        self.assertIsNotNone(self.file.append(line * 2000))
+        other = LogFile(str(self.path), 0o644)
+        self.addCleanup(other.close)
+        other.append(b"other\n" * 50)
+        taken = b""
+        while self.file.flush() or other.flush():
+            taken += os.read(reader, 10**6)
+        taken += os.read(reader, 10**6)
+        found = Counter(taken.split(b"\n"))
+        self.assertEqual(found, {line[:-1]: 2000, b"other": 50, b"": 1})
+
+    def test_a_long_line_in_a_pipe_is_finished_first(self) -> None:
+        """What the system does not take whole goes on where it stopped."""
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        lines = b"short\n" + b"x" * 200_000 + b"\nlast\n"
+        self.assertIsNotNone(self.file.append(lines))
+        taken = os.read(reader, 10**6)
+        self.assertTrue(taken.startswith(b"short\nxxx"))
+        while self.file.flush():
+            taken += os.read(reader, 10**6)
+        taken += os.read(reader, 10**6)
+        self.assertEqual(taken, lines)
+
+    def test_a_lock_that_cannot_be_had(self) -> None:
+        """The lines are kept, and it is said who is in the way."""
+        lock = FileLock(str(self.folder / "lock"))
+        self.addCleanup(lock.close)
+        self.file.lock = lock
+        self.assertIsNone(self.file.append(b"one\n"))
+        self.patch(lock_module, "PATIENCE_SECONDS", 0.001)
+        with FileLock(lock.path):
+            reason = self.file.append(b"two\n")
+        self.assertIn(f"another process keeps {lock.path} locked", reason)
+        self.assertIn("goes on", reason)
+        self.assertIsNone(self.file.append(b"three\n"))
+        self.assertEqual(self.path.read_bytes(), b"one\ntwo\nthree\n")
+
+    def test_reopening_while_it_is_locked(self) -> None:
+        """What the old file cannot be given goes to the new one."""
+        lock = FileLock(str(self.folder / "lock"))
+        self.addCleanup(lock.close)
+        self.file.lock = lock
+        self.patch(lock_module, "PATIENCE_SECONDS", 0.001)
+        self.file.open()
+        with FileLock(lock.path):
+            self.assertIsNotNone(self.file.append(b"one\n"))
+            self.path.rename(self.folder / "old")
+            self.assertIsNotNone(self.file.open())
+        self.assertIsNone(self.file.flush())
+        self.assertEqual(self.path.read_bytes(), b"one\n")
+        self.assertEqual((self.folder / "old").read_bytes(), b"")
+
     def test_a_path_that_cannot_be_opened_keeps_the_lines(self) -> None:
         """After a failed reopening nothing goes to the file that is no longer ours."""
         rotated = self.folder / "apnlog.ec.1"
@@ -204,7 +314,7 @@ class LogFileTests(TestCase):
             self.assertIn("Is a directory", self.file.open())
         self.path.rmdir()
         self.assertIsNone(self.file.open())
-        self.assertEqual(rotated.read_bytes(), b"one\ntw")
+        self.assertEqual(rotated.read_bytes(), b"one\n")
         self.assertEqual(self.path.read_bytes(), b"two\n")
 
     def test_reopening_writes_nothing_into_a_removed_file(self) -> None:
@@ -266,19 +376,109 @@ class LogFileMachine(RuleBasedStateMachine):
             self.file.flush()
 
     @invariant()
-    def every_file_is_whole_lines_and_at_most_a_torn_end(self) -> None:
+    def every_file_is_whole_lines(self) -> None:
         files = [path.read_bytes() for path in self.rotated]
         files.append(self.path.read_bytes() if self.path.exists() else b"")
-        whole = b"".join(data[: data.rfind(b"\n") + 1] for data in files)
-        assert b"".join(self.lines).startswith(whole)
+        assert all(data.endswith(b"\n") for data in files if data)
+        assert b"".join(self.lines).startswith(b"".join(files))
 
     def teardown(self) -> None:
         assert self.file.close() is None
-        self.every_file_is_whole_lines_and_at_most_a_torn_end()
+        self.every_file_is_whole_lines()
         files = [path.read_bytes() for path in [*self.rotated, self.path]]
-        whole = b"".join(data[: data.rfind(b"\n") + 1] for data in files)
-        assert whole == b"".join(self.lines)
-        assert files[-1].endswith(b"\n") or not files[-1]
+        assert b"".join(files) == b"".join(self.lines)
+        self.folder.cleanup()
+
+
+class SharedMachine(RuleBasedStateMachine):
+    """Three writers of one file: full disks, rotations, and deaths in a write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name, "log")
+        self.files = [self.make() for _ in range(3)]
+        self.given: list[list[bytes]] = [[], [], []]  # by each writer that lives
+        self.dead: list[list[bytes]] = []
+        self.torn: list[bytes] = []
+        self.rotated: list[Path] = []
+
+    def make(self) -> LogFile:
+        lock = FileLock(str(Path(self.folder.name, "lock")))
+        file = LogFile(str(self.path), 0o644, lock)
+        file.open()
+        return file
+
+    @property
+    def paths(self) -> list[Path]:
+        return [path for path in [*self.rotated, self.path] if path.exists()]
+
+    def limit(self, spare: int) -> int:
+        """So that the largest file may grow by so much."""
+        return max((path.stat().st_size for path in self.paths), default=0) + spare
+
+    @rule(
+        who=st.integers(0, 2),
+        lengths=st.lists(st.integers(0, 9), max_size=4),
+        spare=st.integers(0, 30),
+    )
+    def append(self, who: int, lengths: list[int], spare: int) -> None:
+        number = sum(map(len, self.given + self.dead))
+        lines = [
+            b"%d%s\n" % (number + at, b"." * length)
+            for at, length in enumerate(lengths)
+        ]
+        self.given[who] += lines
+        with room(self.limit(spare)):
+            reason = self.files[who].append(b"".join(lines))
+        assert (reason is None) == (not self.files[who].kept)
+
+    @rule(who=st.integers(0, 2), spare=st.integers(0, 30))
+    def reopen(self, who: int, spare: int) -> None:
+        with room(self.limit(spare)):
+            self.files[who].open()
+
+    @rule()
+    def rename(self) -> None:
+        if self.path.exists():
+            self.rotated.append(self.path.with_suffix(f".{len(self.rotated)}"))
+            self.path.rename(self.rotated[-1])
+
+    @rule(who=st.integers(0, 2))
+    def die_in_a_write(self, who: int) -> None:
+        """A piece of a line is left; what was kept in memory is gone."""
+        file, piece = self.files[who], b"piece %d" % len(self.torn)
+        assert file._fd is not None
+        os.write(file._fd, piece)
+        self.torn.append(piece)
+        os.close(file._fd)
+        kept = file._kept
+        lines = self.given[who]
+        self.dead.append(lines[: len(lines) - kept.count(b"\n")])
+        self.given[who] = []
+        self.files[who] = self.make()
+
+    @invariant()
+    def every_line_is_whole(self) -> None:
+        found = b"\n".join(path.read_bytes() for path in self.paths)
+        given = {line[:-1] for lines in self.given + self.dead for line in lines}
+        strange = [line for line in found.split(b"\n") if line and line not in given]
+        # Dead writers' pieces may have come together; nothing came behind them.
+        assert b"".join(sorted(strange)).count(b"piece") == len(self.torn)
+        assert all(line.startswith(b"piece") for line in strange)
+
+    def teardown(self) -> None:
+        for file in self.files:
+            assert file.close() is None
+        self.every_line_is_whole()
+        found = Counter(
+            line
+            for path in self.paths
+            for line in path.read_bytes().splitlines(keepends=True)
+            if not line.startswith(b"piece")
+        )
+        given = Counter(line for lines in self.given + self.dead for line in lines)
+        assert found == given
         self.folder.cleanup()
 
 
@@ -287,3 +487,8 @@ class LogFileMachineTests(TestCase):
     def test_no_line_is_lost_torn_or_repeated(self) -> None:
         """Over all rotated files together every line stands once, in order."""
         run_state_machine_as_test(LogFileMachine)
+
+    @readable
+    def test_nor_by_several_writers(self) -> None:
+        """Whoever fails or dies between: every line stands once, and whole."""
+        run_state_machine_as_test(SharedMachine)

@@ -117,6 +117,34 @@ class RecordLogsTests(LogsCase):
         found = [line[0] for name in "dtp" for line in self.lines(name)]
         self.assertEqual(found, ["D", "T", "P"])
 
+    def test_several_processes(self) -> None:
+        """All write their records under one lock; one writes the heartbeats."""
+        entered: list[str] = []
+
+        class Lock:
+            def __enter__(self) -> None:
+                entered.append("records")
+
+            def __exit__(self, *_: object) -> None:
+                pass
+
+        for heartbeats in (True, False):
+            logs = RecordLogs(
+                [self.logger(log_heartbeat_format="M")],
+                tokens=TokenEvents(None, 0o640),
+                clock=self.clock,
+                now=lambda: self.at,
+                counters=self.counters,
+                lock=Lock(),
+                heartbeats=heartbeats,
+            )
+            self.addCleanup(logs.close)
+            self.assertIsNone(logs.start())
+            self.assertIsNone(logs.write([DELIVERED]))
+        self.assertEqual(len(entered), 2)
+        self.clock.pump([60, 60])
+        self.assertEqual([line[0] for line in self.lines()], ["D", "D", "M", "M"])
+
     def test_a_disabled_logger_touches_nothing(self) -> None:
         """No file, no heartbeat, no reason to wait."""
         logs = self.logs(self.logger(enabled=False))
