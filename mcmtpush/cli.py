@@ -57,8 +57,8 @@ def check(file: str, as_json: bool, strict: bool) -> None:
     """Say what is wrong with the configuration FILE.
 
     One line for each finding, file:line:column: severity: message, and a last line
-    that sums up.  Certificates, keys and the simulator's script are opened, nothing
-    else is touched.
+    that sums up.  Certificates, keys, the simulator's script and scripts of policy
+    are opened, nothing else is touched and no script is run.
 
     Exit code: 0 no errors, 1 errors, 2 unusable arguments.
     """

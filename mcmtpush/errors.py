@@ -72,6 +72,24 @@ class RemoteProtocolError(ProtocolError):
     """The peer broke the rules: drop the peer, keep the messages."""
 
 
+@define(eq=False)
+class HookError(McmtPushError):
+    """A script of the operator failed.
+
+    `hook` is the hook it was called for, `script` the stanza it comes from; `line`
+    counts from 1, 0 where it is not known.
+    """
+
+    hook: str
+    script: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"line {self.line} of " if self.line else ""
+        return f'{self.hook} failed in {place}script "{self.script}": {self.reason}'
+
+
 class SpoolError(McmtPushError):
     """The spool could not do what was asked; nothing was acknowledged."""
 

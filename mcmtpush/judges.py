@@ -1,8 +1,9 @@
 """Who judges what the configuration's own language cannot: `config.lint` asks these.
 
-Record formats are judged by the records, scripts by the simulator, cipher lists by
-the OpenSSL that will have to use them.  Every judge takes what an option holds or
-names, and answers with sentences; no sentence means that there is no fault.
+Record formats are judged by the records, scripts by the simulator, those of policy by
+the hooks, cipher lists by the OpenSSL that will have to use them.  Every judge takes
+what an option holds or names, and answers with sentences; no sentence means that
+there is no fault.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from OpenSSL import SSL
 from mcmtpush.config.lint import Judges
 from mcmtpush.config.tokens import shown
 from mcmtpush.errors import ConfigError, ConfigErrors
+from mcmtpush.hooks.loading import check as check_policy
 from mcmtpush.records.macros import check_format
 from mcmtpush.simulator.script import read_script
 
@@ -42,5 +44,7 @@ def _sentence(fault: ConfigError) -> str:
     return fault.message
 
 
-JUDGES: Final = Judges(format=check_format, ciphers=check_ciphers, script=check_script)
+JUDGES: Final = Judges(
+    format=check_format, ciphers=check_ciphers, script=check_script, policy=check_policy
+)
 """All of them, for everybody who loads a configuration."""

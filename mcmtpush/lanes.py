@@ -24,6 +24,7 @@ from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
 from mcmtpush.delivery.pool import Pool
 from mcmtpush.delivery.tls import Connector, TlsContexts, connector
+from mcmtpush.hooks.policy import Policy
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Attempt, Expired, QueueKey
@@ -68,6 +69,7 @@ class Lanes:
 
     Attributes:
         resolver: makes Twisted's resolver of mail exchangers; asked when first needed.
+        policy: hears of requests to Apple and of what became of them.
         disposition: set by the service once it is built.
     """
 
@@ -78,6 +80,7 @@ class Lanes:
     dice: Dice
     counters: Counters
     resolver: Callable[[], Any]
+    policy: Policy
     disposition: Disposition = field(init=False)
     # A queue that was given up takes its pool with it.
     _pools: WeakValueDictionary[QueueKey, Pool] = field(
@@ -122,7 +125,7 @@ class Lanes:
             queue,
             settings=settings,
             connect=self.connector(settings),
-            disposition=self.disposition,
+            disposition=self.policy,
             clock=self.reactor,
             now=self.now,
             dice=self.dice,
@@ -130,6 +133,7 @@ class Lanes:
             limits=self._limits,
             buckets=self._buckets,
             credential=self._keys.of(settings.key),
+            hooks=self.policy,
         )
         self._pools[queue.key] = pool
         return pool

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from mcmtpush.values import (
         Attempt,
         DeadLetter,
+        Draft,
         Entry,
         Message,
         PushPart,
         QueueKey,
         Record,
+        Refused,
         Submission,
     )
 
@@ -163,6 +165,18 @@ class Lane(Protocol):
 
     def drain(self) -> Deferred[None]:
         """Take no more; fires when nothing is in flight or its window is over."""
+
+
+Evaluate = Callable[["Draft"], "Draft | Refused"]
+"""What policy makes of a request: the very same draft, another, or why it waits."""
+
+
+class Hooks(Protocol):
+    """The operator's policy, in whatever language; it may change at any time."""
+
+    @property
+    def evaluate(self) -> Evaluate | None:
+        """To be asked of every request before it is sent; None: nobody wants to."""
 
 
 class Disposition(Protocol):

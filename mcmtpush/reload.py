@@ -12,10 +12,14 @@ from attrs import define
 from twisted.logger import Logger
 
 from mcmtpush.config.current import Current
+from mcmtpush.config.finding import has_errors
 from mcmtpush.config.reload import needs_restart, same_way_out
 from mcmtpush.config.settings import Configuration
+from mcmtpush.config.views import ScriptSettings
 from mcmtpush.disposition.notice import Notifier
-from mcmtpush.errors import ConfigError
+from mcmtpush.errors import ConfigError, ConfigErrors
+from mcmtpush.hooks.chain import Chain
+from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import Lanes
 from mcmtpush.pollers import Pollers
 from mcmtpush.pressure import Pressure
@@ -36,6 +40,7 @@ class Reload:
     Attributes:
         current: what all others ask.
         contexts: TLS of the listens.
+        load_policy: makes other scripts ready; raises ConfigErrors.
         polls: whether feedback services are polled at all.
     """
 
@@ -47,15 +52,22 @@ class Reload:
     pollers: Pollers
     pressure: Pressure
     notices: Notifier
+    policy: Policy
+    load_policy: Callable[[Sequence[ScriptSettings]], Chain | None]
     polls: bool
 
     def run(self) -> bool:
         """Read, and follow what was read; False when there are errors."""
         read, findings = self.reread()
-        contexts = ServerContexts()
+        contexts, chain = ServerContexts(), None
         if read is not None:
             findings = [*findings, *self._prepare(read, contexts)]
             findings += needs_restart(self.current.started, read)
+        if read is not None and not has_errors(findings):
+            try:
+                chain = self.load_policy(read.process().scripts)
+            except ConfigErrors as faults:
+                findings = [*findings, *faults.errors]
         for finding in findings:
             say = log.error if finding.severity == "error" else log.warn
             say("{finding}", finding=str(finding))
@@ -68,6 +80,7 @@ class Reload:
             )
             return False
         self._follow(read, contexts)
+        self.policy.adopt(chain)
         return True
 
     def _prepare(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
@@ -19,16 +19,20 @@ from twisted.python.failure import Failure
 
 from mcmtpush.config.current import Current
 from mcmtpush.config.settings import Configuration
-from mcmtpush.config.views import ListenSettings
+from mcmtpush.config.views import ListenSettings, ScriptSettings
 from mcmtpush.counters import Counters
 from mcmtpush.disposition.notice import Notifier
 from mcmtpush.disposition.settle import Settler
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import McmtPushError
+from mcmtpush.files import DiskFiles
+from mcmtpush.hooks.chain import Chain, Provider
+from mcmtpush.hooks.loading import load as load_policy
+from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import Lanes
 from mcmtpush.obedience import Obedience
 from mcmtpush.pollers import Pollers
-from mcmtpush.ports import Dice, Memory, Now, Spool
+from mcmtpush.ports import Dice, Files, Memory, Now, Spool
 from mcmtpush.pressure import Pressure
 from mcmtpush.queues.scheduler import Scheduler
 from mcmtpush.reception.acceptance import Destination
@@ -73,6 +77,7 @@ class World:
         pid: asked late, since daemonising changes it.
         memory: how much of it is used.
         reread: the configuration, as its files are now.
+        files: where scripts of policy are.
     """
 
     reactor: Any
@@ -81,6 +86,7 @@ class World:
     pid: Callable[[], int]
     memory: Memory
     reread: Reread
+    files: Files = field(factory=DiskFiles)
 
 
 @frozen
@@ -139,6 +145,7 @@ class Gateway(Service):
             clock=clock,
             counters=counters,
         )
+        self.policy = Policy()
         self.lanes = Lanes(
             reactor=clock,
             configuration=self.configuration,
@@ -147,6 +154,7 @@ class Gateway(Service):
             dice=world.dice,
             counters=counters,
             resolver=createResolver,
+            policy=self.policy,
         )
         self.pollers = Pollers(
             clock=clock,
@@ -196,7 +204,7 @@ class Gateway(Service):
             clock=clock,
             counters=counters,
         )
-        self.lanes.disposition = self.settler
+        self.lanes.disposition = self.policy.disposition = self.settler
         self.obedience = Obedience(Orders(process.spoolbase), self.scheduler, clock)
         self.listener = Listener(
             clock,
@@ -214,9 +222,22 @@ class Gateway(Service):
             pollers=self.pollers,
             pressure=self.pressure,
             notices=notices,
+            policy=self.policy,
+            load_policy=self._load_policy,
             # Reading empties Apple's list: only for who keeps what is read.
             polls=process.token_events is not None,
         )
+
+    def _load_policy(self, scripts: Sequence[ScriptSettings]) -> Chain | None:
+        """Raises ConfigErrors."""
+
+        def make(providers: Sequence[Provider]) -> Chain:
+            return Chain(providers, self.counters, log, self.world.reactor.seconds)
+
+        def warn(text: str) -> None:
+            log.warn("{text}", text=text)
+
+        return load_policy(scripts, self.world.files, warn, make)
 
     def _expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
         self.settler.settle(key, attempts)
@@ -270,6 +291,7 @@ class Gateway(Service):
         reason = self.records.start()
         if reason is not None:
             raise StartError(reason)
+        self.policy.adopt(self._load_policy(self.configuration.process().scripts))
         _at_once(self.listener.start())
         recovered = self.scheduler.start()
         _watched("recovery of the spool", recovered.addCallback(self._recovered))
@@ -303,6 +325,7 @@ class Gateway(Service):
         await self._unless_hurried(self.scheduler.drain())
         await self._unless_hurried(Deferred.fromCoroutine(self._settled()))
         await self.spool.stop()
+        self.policy.adopt(None)
         self.records.close()
         await self.simulator.stop()
         log.info("drained; {counts}", counts=_readable(self.counters))

@@ -132,6 +132,28 @@ class DeadLetter:
     attempts: int
 
 
+@frozen
+class Draft:
+    """A request that is about to be sent, for policy to see and to change.
+
+    Attributes:
+        message: whom it is for.
+        push: token and payload; its headers are those of the request, over the
+            binary interface, which has none, those that were injected.
+        command: of the binary frame; 0 over HTTP/2, which has no commands.
+        id: the identifier of the frame, or the apns-id.
+        expiry: seconds since the epoch; 0 is one attempt.
+        attempts: charged before this one.
+    """
+
+    message: Message
+    push: PushPart
+    command: int
+    id: int | str
+    expiry: int
+    attempts: int
+
+
 # -- outcomes of an attempt -------------------------------------------------------
 
 
@@ -154,11 +176,12 @@ class Native:
 class Accepted:
     """The service took it.
 
-    `proof` is "presumed" when nothing was heard within the response window and
-    "proven" when an answer shows that it was processed.
+    `proof` is "presumed" when nothing was heard within the response window,
+    "proven" when an answer shows that it was processed, and "policy" when a hook of
+    the operator calls delivered what was not.
     """
 
-    proof: Literal["presumed", "proven"]
+    proof: Literal["presumed", "proven", "policy"]
     native: Native | None = None
 
 
@@ -242,6 +265,8 @@ class Attempt:
             apns-id; 0 when nothing was sent.
         size: bytes on the wire; 0 when nothing was sent.
         remote_ip: address of the peer, empty when there was none.
+        message, push: as policy changed them for this attempt alone, the push
+            without its payload; None where those of the entry hold.
     """
 
     entry: Entry
@@ -249,6 +274,8 @@ class Attempt:
     transaction_id: int | str = 0
     size: int = 0
     remote_ip: str = ""
+    message: Message | None = None
+    push: PushPart | None = None
 
 
 @frozen
@@ -259,11 +286,11 @@ class Record:
         kind: D delivered, T failed for now, P failed for good.
         at: when, seconds since the epoch.
         message: whom it is about.
-        token: the device token as injected.
+        token: the device token as injected, or as policy changed it.
         transaction_id, size, remote_ip: as in `Attempt`.
         status: the status code, None after a success or without an answer.
         detail: its text.
-        proof: "presumed", "proven", or empty unless delivered.
+        proof: "presumed", "proven", "policy", or empty unless delivered.
         native: what the HTTP/2 interface said, if it was that.
         spared: the token was registered anew since the service lost it.
     """

@@ -13,6 +13,7 @@ from mcmtpush.config.settings import Configuration
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.pool import Pool
+from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 from tests.config.samples import tree
@@ -63,6 +64,7 @@ class LanesTests(TestCase):
             dice=Random(1),
             counters=Counters(),
             resolver=list,
+            policy=Policy(),
         )
         self.lanes.disposition = self.queue
 

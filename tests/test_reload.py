@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -14,13 +15,16 @@ from mcmtpush.config.current import Current
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import TlsServerSettings
 from mcmtpush.counters import Counters
-from mcmtpush.errors import ConfigError
+from mcmtpush.errors import ConfigError, ConfigErrors
+from mcmtpush.hooks.chain import Chain
+from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import Lanes
 from mcmtpush.reception.tls import ServerContexts
 from mcmtpush.reload import Reload
 from mcmtpush.simulator.certificates import make_development_certificates
 from mcmtpush.values import QueueKey
 from tests.config.samples import tree
+from tests.hooks.stage import a_chain, a_provider
 from tests.support.case import TestCase
 
 
@@ -57,6 +61,10 @@ class ReloadCase(TestCase):
         self.notices: Any = SimpleNamespace(hostname="")
         self.contexts = ServerContexts()
         self.findings: list[ConfigError] = []
+        self.policy = Policy()
+        self.chain: Chain | None = None
+        self.policy_faults: list[ConfigError] = []
+        self.policies_loaded = 0
         self.text = TEXT % ""
         self.current = Current(Configuration(tree(self.text)))
         lanes: Any = Lanes(
@@ -67,6 +75,7 @@ class ReloadCase(TestCase):
             dice=Random(1),
             counters=Counters(),
             resolver=list,
+            policy=self.policy,
         )
         self.limits = lanes._limits
         self.reload = Reload(
@@ -78,6 +87,8 @@ class ReloadCase(TestCase):
             pollers=self.told,
             pressure=self.pressure,
             notices=self.notices,
+            policy=self.policy,
+            load_policy=self.load_policy,
             polls=True,
         )
 
@@ -85,6 +96,12 @@ class ReloadCase(TestCase):
         if any(each.severity == "error" for each in self.findings):
             return None, self.findings
         return Configuration(tree(self.text)), self.findings
+
+    def load_policy(self, scripts: object) -> Chain | None:
+        self.policies_loaded += 1
+        if self.policy_faults:
+            raise ConfigErrors(self.policy_faults)
+        return self.chain
 
     def run_reload(self) -> tuple[bool, list[str]]:
         """Whether it was followed, and what was said, with its level."""
@@ -142,6 +159,15 @@ class FollowTests(ReloadCase):
         self.assertTrue(followed)
         self.assertEqual(said[0], "warn: gw.conf:3:1: warning: odd")
 
+    def test_other_policy(self) -> None:
+        """It is in force once everything else is; the one before is told."""
+        ended: list[str] = []
+        for name in ("first", "second"):
+            self.chain = a_chain(a_provider(name, deinit=partial(ended.append, name)))
+            self.assertTrue(self.run_reload()[0])
+            self.assertIs(self.policy._chain, self.chain)
+        self.assertEqual(ended, ["first"])
+
     def test_nobody_polls(self) -> None:
         """Without a file for what is read nobody begins to read."""
         self.reload.polls = False
@@ -171,6 +197,18 @@ class RefuseTests(ReloadCase):
         self.assert_unchanged(
             "error: gw.conf:3:1: error: a", "error: gw.conf:3:1: error: b"
         )
+
+    def test_policy_that_does_not_load(self) -> None:
+        """A script's fault is a fault of the configuration; nothing is ended."""
+        self.policy_faults = [ConfigError("init failed", "gw.conf", 7, 3)]
+        self.assert_unchanged("error: gw.conf:7:3: error: init failed")
+        self.assertIsNone(self.policy._chain)
+
+    def test_policy_is_loaded_last(self) -> None:
+        """Nobody's `init` runs for a configuration that is refused anyway."""
+        self.findings = [ConfigError("a", "gw.conf", 3, 1)]
+        self.assert_unchanged("error: gw.conf:3:1: error: a")
+        self.assertEqual(self.policies_loaded, 0)
 
     def test_tls_that_no_session_could_use(self) -> None:
         """Certificates of listens are tried before anything changes."""

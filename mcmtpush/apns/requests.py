@@ -149,6 +149,17 @@ def repeated(request: Request) -> Request:
     return request._replace(varying=(*request.varying, collapse_id))
 
 
+def header_fields(request: Request) -> dict[str, str]:
+    """What a request says in headers, by name; a broadcast's id is its apns-id."""
+    fields = {
+        name.decode(): value.decode()
+        for name, value in (*request.constant, *request.varying)
+    }
+    if "apns-request-id" in fields:
+        fields["apns-id"] = fields.pop("apns-request-id")
+    return fields
+
+
 def apns_id_of(message_id: str) -> str:
     """The apns-id of a message whose injector gave none: version 5 of RFC 9562."""
     digest = bytearray(sha1(_NAMESPACE + message_id.encode()).digest()[:16])  # noqa: S324

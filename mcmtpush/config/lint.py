@@ -7,7 +7,8 @@ does not.  The findings are listed in `docs/reference/command-line.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -24,13 +25,16 @@ from mcmtpush.config.push import ENVIRONMENTS, HTTP2_SCHEME, has_key
 from mcmtpush.config.scopes import Fallback, resolve
 from mcmtpush.config.settings import (
     LISTENER,
+    SCRIPT_LANGUAGES,
     Configuration,
     is_on,
     mcmt_reception,
     open_listens,
+    read_scripts,
 )
-from mcmtpush.config.tokens import shown
+from mcmtpush.config.tokens import printable, shown
 from mcmtpush.config.tree import Scope, Setting
+from mcmtpush.config.views import ScriptSettings
 from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Files
 
@@ -45,11 +49,13 @@ class Judges:
         format: of the format of a record.
         ciphers: of a cipher list.
         script: of the content of a simulator's script.
+        policy: of a script of policy, which is found and read for that.
     """
 
     format: Callable[[str], list[str]]
     ciphers: Callable[[str], list[str]]
     script: Callable[[bytes], list[str]]
+    policy: Callable[[ScriptSettings, Files], list[str]]
 
 
 def load_configuration(
@@ -77,11 +83,15 @@ def load_configuration(
         all files in order.
     """
     root, findings = read_configuration(path, files, search_path)
+    folders = (posixpath.dirname(path),) if search_path is None else search_path
     findings += lint(root, files, now)
     if judges is not None:
         findings += _ask_judges(root, files, judges)
+        findings += _judge_policy(root, folders, files, judges)
     findings = in_order(path, findings)
-    return None if has_errors(findings) else Configuration(root, hostname), findings
+    if has_errors(findings):
+        return None, findings
+    return Configuration(root, hostname, folders), findings
 
 
 def lint(root: Scope, files: Files, now: float) -> list[ConfigError]:
@@ -96,6 +106,7 @@ def lint(root: Scope, files: Files, now: float) -> list[ConfigError]:
             for finding in check_provider(case, deliveries)
         ),
         *_check_modules(root, deliveries),
+        *_check_policy(root),
         *_check_listens(root, deliveries),
         *_check_credentials(root, deliveries, Credentials.of(root, files, now)),
     ]
@@ -245,6 +256,28 @@ def _judge_script(
         return
     for problem in judges.script(content):
         yield about(setting, f"script {path}: {problem}")
+
+
+def _judge_policy(
+    root: Scope, folders: Sequence[str], files: Files, judges: Judges
+) -> Iterator[ConfigError]:
+    for script in read_scripts(root, folders):
+        for problem in judges.policy(script, files):
+            yield ConfigError(
+                printable(problem), script.file, script.line, script.column, "script"
+            )
+
+
+def _check_policy(root: Scope) -> Iterator[ConfigError]:
+    names = [scope.name for scope in root.of_kind("scriptlet")]
+    for scope in root.of_kind("scriptlet"):
+        if scope.name != names[0]:
+            text = f'every scriptlet has one and the same name: "{names[0]}"'
+            yield about(scope, text)
+    for scope in root.of_kind(*SCRIPT_LANGUAGES):
+        for script in scope.of_kind("script"):
+            if not resolve(OPTIONS["source"], [script]).value:
+                yield about(script, f'{script.path()} needs a source, such as "policy"')
 
 
 def _check_listens(root: Scope, deliveries: list[Case]) -> Iterator[ConfigError]:

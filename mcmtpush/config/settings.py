@@ -7,9 +7,10 @@ configuration is for `config.lint` to say, with its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, Literal
 
 from mcmtpush.config.addresses import parse_listen, parse_route
 from mcmtpush.config.options import OPTIONS
@@ -26,6 +27,7 @@ from mcmtpush.config.views import (
     QueueSettings,
     ReceptionSettings,
     Route,
+    ScriptSettings,
     SimulatorSettings,
     TlsClientSettings,
     TlsServerSettings,
@@ -35,6 +37,12 @@ from mcmtpush.values import QueueKey
 
 LISTENER = "esmtp_listener"
 """The kind of listener that this version opens."""
+
+SCRIPT_LANGUAGES: Final[Mapping[str, Literal["lua", "python"]]] = {
+    "scriptlet": "lua",
+    "python": "python",
+}
+"""What the scripts in these scopes are written in."""
 
 _MOST_KEPT = 16384
 """Views of each kind that are kept: domains and clients come from strangers."""
@@ -108,11 +116,15 @@ class Configuration:
     Attributes:
         root: the tree it was made from.
         hostname: name of this machine, where `hostname` is not configured.
+        folders: where scripts are looked for that are not beside their stanza.
     """
 
-    def __init__(self, root: Scope, hostname: str = "localhost") -> None:
+    def __init__(
+        self, root: Scope, hostname: str = "localhost", folders: Sequence[str] = ()
+    ) -> None:
         self.root = root
         self.hostname = hostname
+        self.folders = tuple(folders)
         self._fallback = Fallback(root)
         self._shares = Shares()
         keep = lru_cache(maxsize=_MOST_KEPT)
@@ -262,6 +274,7 @@ class Configuration:
             listens=self._listens(),
             loggers=tuple(map(_logger, self.root.of_kind("apn_logger"))),
             simulator=self._simulator(),
+            scripts=read_scripts(self.root, self.folders),
         )
 
     def _listens(self) -> tuple[ListenSettings, ...]:
@@ -310,6 +323,36 @@ def open_listens(root: Scope, kind: str) -> Iterator[Scope]:
     """The listen stanzas of a kind of listener that are to be opened, in order."""
     for listener in filter(is_on, root.of_kind(kind)):
         yield from filter(is_on, listener.of_kind("listen"))
+
+
+def read_scripts(root: Scope, folders: Sequence[str]) -> tuple[ScriptSettings, ...]:
+    """The scripts of policy in the order of their stanzas; those without a source not.
+
+    `folders` are looked in behind the one of the stanza's file.
+    """
+    found = []
+    for scope in filter(is_on, root.of_kind(*SCRIPT_LANGUAGES)):
+        ask = _asking([scope])
+        for script in scope.of_kind("script"):
+            source = resolve(OPTIONS["source"], [script])
+            if source.setting is None or not source.value or script.place is None:
+                continue
+            beside = posixpath.dirname(source.setting.place.file)
+            own = (beside, *folders)
+            found.append(
+                ScriptSettings(
+                    name=script.name or "",
+                    language=SCRIPT_LANGUAGES[scope.kind],
+                    source=source.value,
+                    folders=tuple(dict.fromkeys(map(posixpath.abspath, own))),
+                    file=script.place.file,
+                    line=script.place.line,
+                    column=script.place.column,
+                    memory_limit=ask("memory_limit"),
+                    instruction_limit=ask("instruction_limit"),
+                )
+            )
+    return tuple(found)
 
 
 def mcmt_reception(value: Any, context: Mapping[str, str]) -> Any:

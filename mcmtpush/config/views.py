@@ -264,6 +264,31 @@ class SimulatorSettings:
 
 
 @frozen
+class ScriptSettings:
+    """One script of policy.
+
+    Attributes:
+        name: of the stanza.
+        language: how it is written.
+        source: a module's name, relative to one of `folders`, or an absolute path.
+        folders: where it is looked for, in order.
+        file, line, column: of the stanza.
+        memory_limit, instruction_limit: of all Lua scripts together, in bytes, and of
+            one call; 0 is no limit.
+    """
+
+    name: str
+    language: Literal["lua", "python"]
+    source: str
+    folders: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    memory_limit: int = 67108864
+    instruction_limit: int = 10000000
+
+
+@frozen
 class ProcessSettings:
     """What the process as a whole needs."""
 
@@ -282,3 +307,4 @@ class ProcessSettings:
     listens: tuple[ListenSettings, ...] = ()
     loggers: tuple[LoggerSettings, ...] = ()
     simulator: SimulatorSettings | None = None
+    scripts: tuple[ScriptSettings, ...] = ()

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from mcmtpush.apns.frames import encode_notification
 from mcmtpush.apns.notification import prepare
 from mcmtpush.apns.window import UNDECIDED, following
+from mcmtpush.delivery.revision import note, revise_frame
+from mcmtpush.ports import Evaluate
 from mcmtpush.values import Attempt, Entry, PushPart, Refused
 
 
@@ -38,33 +40,40 @@ def encode_batch(
     expires_at: int,
     remote_ip: str,
     keep: int = 0,
+    evaluate: Evaluate | None = None,
 ) -> Batch:
     """Check and encode resident entries, in order.
 
     `identifier` is for the first that is written, `expires_at` seconds since the
     epoch, bent into 32 bits.  The first `keep` that are written keep their
     payload, to be sent again at once should they come back; the others' is dropped
-    from the entry, and is in the spool.
+    from the entry, and is in the spool.  `evaluate` is policy, None without any.
     """
     expires_at = min(max(expires_at, 0), LATEST_EXPIRY)
     frames: list[bytes] = []
     written: list[Attempt] = []
     refused: list[Attempt] = []
     for entry in entries:
-        push = entry.push
-        prepared = prepare(push)
+        push, draft = entry.push, None
+        if evaluate is None or push is None:
+            prepared = prepare(push)
+        else:
+            prepared, draft = revise_frame(
+                entry, evaluate, identifier=identifier, expires_at=expires_at
+            )
         if isinstance(prepared, Refused):
-            refused.append(Attempt(entry, prepared))
+            refused.append(note(Attempt(entry, prepared), draft))
             continue
         frame = encode_notification(
             identifier,
             prepared.token,
             prepared.payload,
-            expires_at,
+            expires_at if draft is None else min(draft.expiry, LATEST_EXPIRY),
             prepared.priority,
         )
         frames.append(frame)
-        written.append(Attempt(entry, UNDECIDED, identifier, len(frame), remote_ip))
+        attempt = Attempt(entry, UNDECIDED, identifier, len(frame), remote_ip)
+        written.append(attempt if draft is None else note(attempt, draft))
         if push is not None and len(written) > keep:
             entry.push = PushPart(push.token, b"", push.return_path, push.headers)
         identifier = following(identifier)

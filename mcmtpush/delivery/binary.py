@@ -42,7 +42,7 @@ from mcmtpush.delivery.lastread import read_before_loss
 from mcmtpush.delivery.pace import Pace
 from mcmtpush.delivery.proof import Manners, count_answer
 from mcmtpush.errors import RemoteProtocolError
-from mcmtpush.ports import Clock, Now
+from mcmtpush.ports import Clock, Hooks, Now
 from mcmtpush.values import Attempt, Entry
 
 
@@ -101,8 +101,8 @@ class BinaryConnection(Protocol):
     """One connection to a gateway, from `connectionMade` to `connectionLost`.
 
     Implements `connection.Connection`; `matured` means that proof is due.
-    `manners` is shared by all connections of a queue; `start` is what it may
-    carry at first, see `pace`, 0 means no limit.
+    `manners` is shared by all connections of a queue, `hooks` by all queues; `start`
+    is what it may carry at first, see `pace`, 0 means no limit.
 
     Attributes:
         remote_ip: the gateway's address; empty before there is one.
@@ -123,6 +123,7 @@ class BinaryConnection(Protocol):
         counters: Counters,
         manners: Manners | None = None,
         start: int = 0,
+        hooks: Hooks | None = None,
     ) -> None:
         self._owner = owner
         self._settings = settings
@@ -130,6 +131,7 @@ class BinaryConnection(Protocol):
         self._now = now
         self._counters = counters
         self._manners = Manners() if manners is None else manners
+        self._hooks = hooks
         timeout_seconds = settings.response_timeout_seconds
         self._window = Window(
             response_timeout_seconds=timeout_seconds,
@@ -190,6 +192,7 @@ class BinaryConnection(Protocol):
             expires_at=int(self._now()) + self._settings.apn_expiry_seconds,
             remote_ip=self.remote_ip,
             keep=max(0, KEPT_COUNT - len(self._window)),
+            evaluate=None if self._hooks is None else self._hooks.evaluate,
         )
         if batch.written:
             self._write(batch.data, batch.written)

@@ -21,7 +21,7 @@ from mcmtpush.counters import Counters
 from mcmtpush.delivery.advice import advice
 from mcmtpush.delivery.device import Devices
 from mcmtpush.delivery.outcome import ACCEPTED
-from mcmtpush.ports import Clock, Now
+from mcmtpush.ports import Clock, Hooks, Now
 from mcmtpush.values import Accepted, Native, PushPart
 
 
@@ -100,6 +100,7 @@ class Desk:
         identity: changes when the certificate that connections show does.
         usual_size: of the payloads of late, in bytes; a new connection is given as
             many as fit its window, lest others wait in it for the peer.
+        hooks: policy, the same for all queues.
     """
 
     domain: str
@@ -110,6 +111,7 @@ class Desk:
     counters: Counters
     teller: Teller
     identity: Callable[[], object] = lambda: None
+    hooks: Hooks | None = None
     devices: Devices = field(init=False)
     usual_size: float = field(init=False, default=FIRST_SIZE)
     _strikes: Counter[str] = field(init=False, factory=Counter)

@@ -43,6 +43,7 @@ class Dialects:
             counters=self.counters,
             manners=self._manners,
             start=start,
+            hooks=self.desk.hooks,
         )
 
 

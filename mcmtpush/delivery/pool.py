@@ -25,7 +25,7 @@ from mcmtpush.delivery.patience import Patience
 from mcmtpush.delivery.routes import HTTP2, Routes, port_of
 from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
-from mcmtpush.ports import Clock, Dice, Disposition, Now, Queue
+from mcmtpush.ports import Clock, Dice, Disposition, Hooks, Now, Queue
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Attempt
 
@@ -87,6 +87,7 @@ class Pool:
         limits: Limits,
         buckets: Buckets,
         credential: Credential | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._queue = queue
         self._settings = settings
@@ -107,6 +108,7 @@ class Pool:
             counters,
             queue.key.domain,
             credential,
+            hooks,
         )
         self._spacing = any(route.scheme == HTTP2 for route in settings.routes)
         self._opened_at = -inf

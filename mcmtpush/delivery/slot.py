@@ -32,7 +32,7 @@ from mcmtpush.delivery.dialect import Dialects
 from mcmtpush.delivery.pace import careful_start
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.files import stamp
-from mcmtpush.ports import Clock, Dice, Now
+from mcmtpush.ports import Clock, Dice, Hooks, Now
 from mcmtpush.values import Attempt, Entry
 
 
@@ -142,6 +142,7 @@ class Means:
     counters: Counters
     domain: str = ""
     credential: Credential | None = None
+    hooks: Hooks | None = None
     dialects: Dialects = field(init=False)
 
     @dialects.default
@@ -155,6 +156,7 @@ class Means:
             self.counters,
             Logger(),
             partial(_identity, self.settings),
+            self.hooks,
         )
         return Dialects(self.settings, self.clock, self.now, self.counters, desk)
 

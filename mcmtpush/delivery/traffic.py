@@ -47,6 +47,7 @@ from mcmtpush.delivery.outcome import (
     unanswered,
     was_reset,
 )
+from mcmtpush.delivery.revision import note, revise_request
 from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
 from mcmtpush.values import Attempt, Entry, Native, Postponed, Refused
 
@@ -163,23 +164,32 @@ class Traffic:
     def attempt(self, entries: Sequence[Entry]) -> list[Attempt]:
         """Check these and put them in line; those that will not be sent."""
         desk, now = self._desk, self._desk.now()
+        evaluate = None if desk.hooks is None else desk.hooks.evaluate
         settled: list[Attempt] = []
         for entry in entries:
-            push, message = entry.push, entry.message
+            push, message, draft = entry.push, entry.message, None
             if message is None:
                 raise LocalProtocolError(f"row {entry.row} came without its message")
             request = build_request(
                 push, message_id=message.id, now=now, defaults=self._defaults
             )
+            if evaluate is not None and push is not None:
+                request, draft = revise_request(
+                    entry, request, evaluate, now=now, defaults=self._defaults
+                )
+                push = push if draft is None else draft.push
             if isinstance(request, Refused):
-                settled.append(Attempt(entry, request))
+                settled.append(note(Attempt(entry, request), draft))
                 desk.counters.add("delivery.unsent")
             elif seconds := desk.rest_seconds(push):
                 settled.append(Attempt(entry, Postponed(seconds)))
             else:
                 if entry.attempts:
                     request = repeated(request)
-                self._waiting.append((self._attempt_of(entry, request), request))
+                attempt = self._attempt_of(entry, request)
+                if draft is not None:
+                    note(attempt, draft)
+                self._waiting.append((attempt, request))
         return settled
 
     def send(self, now: float) -> int:
@@ -252,7 +262,7 @@ class Traffic:
         native = read_answer(event.status, event.body)
         meaning = meaning_of(native)
         attempt.outcome = outcome_of(native, meaning, attempt.entry.attempts)
-        push = attempt.entry.push
+        push = attempt.push or attempt.entry.push
         calls = self._desk.heed(native, meaning, push, self._bearer, event.headers)
         if calls:
             self._leave(native, meaning, calls)

@@ -24,6 +24,7 @@ from mcmtpush.values import (
     DeadLetter,
     Entry,
     Expired,
+    PushPart,
     QueueKey,
     Record,
     Refused,
@@ -141,14 +142,15 @@ def _record(
 ) -> Record:
     """The record of an attempt; `text` stands in for the outcome's own detail."""
     entry, outcome = attempt.entry, attempt.outcome
-    if entry.message is None:
+    message, push = attempt.message or entry.message, attempt.push or entry.push
+    if message is None:
         raise LocalProtocolError(f"settled without its message: spool row {entry.row}")
     status, detail = answer(outcome)
     return Record(
         kind,
         at,
-        entry.message,
-        entry.push.token if entry.push is not None else "",
+        message,
+        push.token if push is not None else "",
         attempt.transaction_id,
         attempt.size,
         attempt.remote_ip,
@@ -156,13 +158,13 @@ def _record(
         text or detail,
         outcome.proof if isinstance(outcome, Accepted) else "",
         getattr(outcome, "native", None),
-        isinstance(outcome, Refused) and _is_spared(outcome, entry),
+        isinstance(outcome, Refused) and _is_spared(outcome, push),
     )
 
 
-def _is_spared(outcome: Refused, entry: Entry) -> bool:
+def _is_spared(outcome: Refused, push: PushPart | None) -> bool:
     """The injector knows of a registration that is later than what Apple knows."""
-    if outcome.native is None or entry.push is None:
+    if outcome.native is None or push is None:
         return False
-    registered_at = entry.push.headers.get("token-registered-at")
+    registered_at = push.headers.get("token-registered-at")
     return not may_drop(outcome.native, registered_at)

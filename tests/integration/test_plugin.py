@@ -265,6 +265,72 @@ class PluginTests(TestCase):
         )
 
 
+class PolicyTests(TestCase):
+    """Scripts of the operator, in the real process."""
+
+    def test_from_start_to_reload(self) -> None:
+        """Headers and payload are changed; a broken script changes nothing."""
+        site = Site.make(Path(self.mktemp()).absolute())
+        script = site.folder / "conf" / "push" / "policy.py"
+        script.parent.mkdir()
+        with site.configuration.open("a") as configuration:
+            configuration.write('python { script "p" { source = "push.policy" } }\n')
+
+        def write(word: str, begins: str = "True") -> None:
+            script.write_text(
+                "def apn_request_eval(req, msg):\n"
+                f"    req.json['aps']['alert'] = '{word}'\n"
+                "    req.headers['apns-priority'] = 5\n"
+                f"def init():\n    print('init {word}', flush=True)\n"
+                f"    return {begins}\n"
+                f"def deinit():\n    print('deinit {word}', flush=True)\n"
+            )
+
+        def reload(sign: str) -> None:
+            said = site.output().count(sign)
+            child.send_signal(signal.SIGHUP)
+            wait_until(sign, lambda: site.output().count(sign) > said)
+
+        def push() -> None:
+            count = len(site.records("D"))
+            with smtplib.SMTP("127.0.0.1", site.smtp_port, timeout=30) as client:
+                client.sendmail("a@example.net", ["1@apn2_example.com"], message())
+            wait_until("a record", lambda: len(site.records("D")) > count)
+
+        write("one")
+        with site.running() as child:
+            push()
+            script.write_text("def f(:\n")
+            reload("nothing is changed")
+            self.assertRegex(site.output(), r'error: script "p": .*policy.py:1: ')
+            write("two", begins="None")
+            reload("nothing is changed")
+            self.assertIn("init failed", site.output())
+            push()
+            write("three")
+            reload("deinit one")
+            push()
+            self.assertEqual(terminate(child), 0)
+        self.assertEqual(
+            [(line["payload"], line["priority"]) for line in site.journal()],
+            [(f'{{"aps":{{"alert":"{w}"}}}}', 5) for w in ("one", "one", "three")],
+        )
+        self.assertIn("deinit three", site.output())
+        self.assertNotIn("Traceback", site.output())
+
+    def test_bad_script_at_the_start(self) -> None:
+        """One line, exit code 1."""
+        site = Site.make(Path(self.mktemp()).absolute())
+        (site.folder / "conf" / "p.py").write_text("def init():\n    return 1 / 0\n")
+        with site.configuration.open("a") as configuration:
+            configuration.write('python { script "p" { source = "p" } }\n')
+        child = site.start(wait=False)
+        self.assertEqual(child.wait(60), 1)
+        self.assertIn("not started: ", site.output())
+        self.assertIn("init failed in line 2", site.output())
+        self.assertNotIn("Traceback", site.output())
+
+
 class MailTests(TestCase):
     """What leaves as mail, to Postfix's sink."""
 

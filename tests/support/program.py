@@ -131,7 +131,8 @@ class Program(Gateway):
             queue,
             settings=self.configuration.delivery(queue.key),
             connect=Network(self.pipe, self.machine),  # type: ignore[arg-type]
-            disposition=self.settler,
+            disposition=self.policy,
+            hooks=self.policy,
             clock=self.machine,
             now=self.world.now,
             dice=self.world.dice,

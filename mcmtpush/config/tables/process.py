@@ -13,7 +13,9 @@ _LOGGER = frozenset({"apn_logger"})
 _SIMULATOR = frozenset({"apns_simulator"})
 _SECURITY = frozenset({"security"})
 _LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
-_MODULES = _LOGGER | _SIMULATOR | {"apn", "httpsrv", "restinjector"}
+_SCRIPTLET = frozenset({"scriptlet"})
+_POLICY = _SCRIPTLET | {"python"}
+_MODULES = _LOGGER | _SIMULATOR | _POLICY | {"apn", "httpsrv", "restinjector"}
 
 PROCESS: tuple[Option, ...] = (
     *rows(
@@ -268,6 +270,42 @@ MODULES: tuple[Option, ...] = (
         journal=(None, "File of every frame the simulator saw (JSON lines)."),
         script=(None, "File with the simulator's faults."),
     ),
+    *rows(
+        "string",
+        frozenset({"script"}),
+        used=True,
+        source=(None, "Module name below the configuration's folders, or a path."),
+    ),
+    *rows(
+        "size",
+        _SCRIPTLET,
+        "bytes",
+        used=True,
+        memory_limit=(67108864, "Memory that all Lua scripts may use; 0 is no limit."),
+    ),
+    *rows(
+        "size",
+        _SCRIPTLET,
+        used=True,
+        instruction_limit=(
+            10000000,
+            "Lua instructions that one call may take; 0 is no limit.",
+        ),
+    ),
+    *rows(
+        "size",
+        _SCRIPTLET,
+        "seconds",
+        script_ttl=(300, "Age of cached scripts; here they are read at a reload."),
+        reap_interval=(120, "How often old interpreters are removed."),
+    ),
+    *rows(
+        "size",
+        _SCRIPTLET,
+        gc_pause=(200, "Pace of the garbage collector."),
+        gc_stepmul=(200, "Its speed."),
+    ),
+    *rows("bool", _SCRIPTLET, always_gc=(False, "Collect after every call.")),
     *rows(
         "choice",
         frozenset({"listen"}),

@@ -71,12 +71,21 @@ SCOPE_KINDS: tuple[ScopeKind, ...] = (
     _kind("apn", "Delivery to Apple."),
     _kind("apn_logger", "A log of push deliveries.", anonymous=False),
     _kind("apns_simulator", "A pretend Apple inside this process."),
+    _kind("scriptlet", "Policy in Lua.", anonymous=False),
+    _kind("python", "Policy in Python."),
+    _kind(
+        "script",
+        "One script of policy.",
+        frozenset({"scriptlet", "python"}),
+        anonymous=False,
+    ),
+    ScopeKind("alerting", True, GLOBAL, True, False, "Beside scriptlet; sets nothing."),
     _kind("httpsrv", "The HTTP server.", used=False),
     _kind("restinjector", "Injection by HTTP.", used=False),
 )
 
 _FOREIGN = """
-ac_auth adaptive alerting antivirus as_logger async_tcp auth_ds auth_radius aveng
+ac_auth adaptive antivirus as_logger async_tcp auth_ds auth_radius aveng
 beik bounce_classifier_override bounce_logger brightmail chunk_logger cidr_server
 cidrdb clamav cloudmark cluster cluster_group commtouch compress_spool conntrol
 console custom_bounce_behavior custom_logger delay_dsn dk_sign dk_validate dkim
@@ -85,7 +94,7 @@ eleven engagement_tracker eventloop fbl gcm gcm_logger generic_delivery geoip gs
 httpclnt ident inbound_audit inbound_cidr jlog ldap logs mail_loop mm7 mm7_logger
 mobility msgc_client msgc_server msgc mysql node odbc opendkim openssl
 outbound_audit outbound_smtp_auth pe_logger perl persistio pgsql pipe_transport
-pipeio postgres presence_ds radius replicate reputation riak rbl scriptlet
+pipeio postgres presence_ds radius replicate reputation riak rbl
 securecred seedlist sieve smpp smpp_logger smtp_auth_proxy smtp_cbv
 smtp_rcptto_cbv snmp snmp_traps spf spf_macros spf_v1 sqlite static_routes stpclnt
 suppress_spool syslog_io syslog_logger threadpool timer tls_macros topology uribl

@@ -1,0 +1,1 @@
+"""Operators' policy: one table of hooks, reached from two languages."""

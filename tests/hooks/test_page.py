@@ -1,0 +1,97 @@
+"""docs/reference/hooks.md says what the tables say, and the samples run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mcmtpush.config.views import ScriptSettings
+from mcmtpush.files import DiskFiles
+from mcmtpush.hooks import api
+from mcmtpush.hooks.loading import check, load
+from mcmtpush.hooks.points import DISPOSE, POINTS, REQUEST, RESPONSE
+from tests.hooks.stage import a_chain
+from tests.hooks.test_api import MESSAGE, a_request
+from tests.support.case import TestCase
+
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reference" / "hooks.md"
+
+
+def names(view: type) -> set[str]:
+    """What code can reach on a view, by its class and its slots."""
+    own = {name for name in dir(view) if not name.startswith("_")}
+    return own - {"json_read", "changed", "variables"}
+
+
+class PageTests(TestCase):
+    """The reference."""
+
+    def setUp(self) -> None:
+        self.text = PAGE.read_text(encoding="utf-8")
+
+    def test_the_table(self) -> None:
+        """Every row of it, word for word, and no other hook."""
+        for point in POINTS.values():
+            arguments = ", ".join(f"`{name}`" for name in point.arguments)
+            cell = f" {arguments} " if arguments else " "
+            self.assertIn(f"| `{point.name}` |{cell}| {point.returns} |", self.text)
+            self.assertIn(
+                f"| `{point.name}` | {point.called} | {point.default} |", self.text
+            )
+        section = self.text.partition("## The table")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
+        self.assertEqual(rows, [*POINTS, *POINTS])
+
+    def test_views(self) -> None:
+        """Every field and method of the views is named, and none that is not there."""
+        for title, view in (
+            ("req", api.Request),
+            ("resp", api.Response),
+            ("msg", api.Message),
+        ):
+            section = self.text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+            rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+            found = set(re.findall(r"`(?:\w+\.)?(\w+)[`(]", " ".join(rows)))
+            self.assertEqual(found, names(view), title)
+
+    def test_constants(self) -> None:
+        """With their values."""
+        for name in api.__all__:
+            value = getattr(api, name)
+            if name.startswith(("APNS_", "DELIVERY_")):
+                self.assertIn(f"`{name}` {value}", self.text)
+            elif name.startswith("ECMESS_"):
+                self.assertIn(f"`{name}`", self.text)
+
+
+class SampleTests(TestCase):
+    """conf/policy."""
+
+    def test_python(self) -> None:
+        """Compiles, begins, and does what its comments say."""
+        script = ScriptSettings(
+            "quiet", "python", "policy.quiet", (str(ROOT / "conf"),)
+        )
+        warned: list[str] = []
+        self.assertEqual(check(script, DiskFiles()), [])
+        chain = load([script], DiskFiles(), warned.append, lambda p: a_chain(*p))
+        assert chain is not None
+        self.assertEqual(warned, [])
+        request = a_request(b'{"aps":{"alert":"%s"}}' % (b"x" * 200))
+        message = api.Message(MESSAGE, 0, {"campaign": "spring"})
+        chain.call(REQUEST, request, message)
+        self.assertEqual(
+            dict(request.headers),
+            {"apns-priority": "5", "apns-collapse-id": "spring"},
+        )
+        self.assertEqual(len(request.json["aps"]["alert"]), 120)
+        response = api.Response(8, "id", 400, "DeviceTokenNotForTopic")
+        chain.call(RESPONSE, response)
+        self.assertEqual(response.status, 1)
+        for status, fallback in (("8", "mail"), ("1", ""), ("", "")):
+            message = api.Message(MESSAGE, 0, {"DLV_Response_Status": status})
+            chain.call(DISPOSE, message)
+            said = message.context_get(api.ECMESS_CTX_MESS, "fallback")
+            self.assertEqual(said, fallback)
