@@ -15,7 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from mcmtpush.config.views import ProcessSettings, SimulatorSettings
 from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Now
-from mcmtpush.reception.listener import open_socket
+from mcmtpush.reception.opening import open_socket
 from mcmtpush.simulator.binary import ApnsSimulatorFactory, JournalFile
 from mcmtpush.simulator.certificates import (
     CertificatePaths,

@@ -5,16 +5,18 @@ Part of the composition root: knows who can do what is ordered, and not how.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Sequence, Set
+from typing import Any, Final, Protocol
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from mcmtpush.errors import SpoolError
+from mcmtpush.intercom import Obey
 from mcmtpush.ports import Clock
 from mcmtpush.queues.scheduler import Scheduler
-from mcmtpush.spool.order import Orders, Purge, read_purge
+from mcmtpush.spool.order import Purge, read_purge
 from mcmtpush.values import Expired
 
 
@@ -22,6 +24,19 @@ LOOK_SECONDS: Final = 5.0
 """How often the folder is looked at, and an order under way."""
 
 log = Logger()
+
+
+class OrderSource(Protocol):
+    """Where orders come from; `mcmtpush.spool.order.Orders`, or a worker's parent."""
+
+    def pending(self) -> list[str]:
+        """Names of orders without an answer, the oldest first."""
+
+    def read(self, name: str) -> bytes:
+        """What is ordered."""
+
+    def answer(self, name: str, answer: Any) -> None:
+        """It is carried out, or refused for good."""
 
 
 @define(eq=False)
@@ -32,7 +47,7 @@ class Obedience:
     spool to note it, so that a crash does not leave some of them to be delivered.
     """
 
-    orders: Orders
+    orders: OrderSource
     scheduler: Scheduler
     clock: Clock
     _timer: IDelayedCall | None = field(default=None, init=False)
@@ -93,3 +108,81 @@ class Obedience:
 def _whose(purge: Purge) -> str:
     binding = "" if purge.binding is None else f" (binding {purge.binding})"
     return f"{purge.domain or 'every domain'}{binding}"
+
+
+@define(eq=False)
+class Delegation:
+    """Has the orders in a folder carried out by workers, one order at a time.
+
+    It is answered when all have answered; what they purged is added up.  Whoever comes
+    back to life meanwhile is told again.
+
+    Attributes:
+        orders: the folder.
+        awaited: the numbers of all workers whose answer counts.
+        pass_on: tells one of them, if it can listen.
+    """
+
+    orders: OrderSource
+    clock: Clock
+    awaited: Callable[[], Set[int]]
+    pass_on: Callable[[int, Obey], None]
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _order: Obey | None = field(default=None, init=False)  # under way
+    _answers: dict[int, Any] = field(factory=dict, init=False)
+
+    def start(self) -> None:
+        """Look for orders from now on."""
+        self._timer = self.clock.callLater(0, self._look)
+
+    def stop(self) -> None:
+        """What is not answered is found by the next start."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def remind(self, number: int) -> None:
+        """This one is at work since now."""
+        if self._order is not None:
+            self.pass_on(number, self._order)
+
+    def note(self, number: int, name: str, answer: Any) -> None:
+        """This one has carried it out."""
+        if self._order is not None and self._order.name == name:
+            self._answers[number] = answer
+            self._conclude(self._order)
+
+    def _look(self) -> None:
+        self._timer = self.clock.callLater(LOOK_SECONDS, self._look)
+        try:
+            if self._order is not None:
+                self._conclude(self._order)
+            if self._order is None:
+                for name in self.orders.pending()[:1]:
+                    self._begin(name)
+        except SpoolError as error:
+            log.error("{error}", error=str(error))
+
+    def _begin(self, name: str) -> None:
+        content = self.orders.read(name).decode("utf-8", "replace")
+        self._order, self._answers = Obey(name, content), {}
+        for number in sorted(self.awaited()):
+            self.pass_on(number, self._order)
+
+    def _conclude(self, order: Obey) -> None:
+        if not self.awaited() <= self._answers.keys():
+            return
+        try:
+            self.orders.answer(order.name, sum_up(list(self._answers.values())))
+        except SpoolError as error:
+            log.error("{error}", error=str(error))
+            return
+        self._order = None
+
+
+def sum_up(answers: Sequence[Any]) -> Any:
+    """One answer of several; a refusal is the same for all."""
+    for answer in answers:
+        if "purged" not in answer:
+            return answer
+    return {"purged": sum(answer["purged"] for answer in answers)}

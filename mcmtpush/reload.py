@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from mcmtpush.config.current import Current
 from mcmtpush.config.finding import has_errors
+from mcmtpush.config.part import ALONE
 from mcmtpush.config.reload import needs_restart, same_way_out
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import ScriptSettings
@@ -61,43 +62,24 @@ class Reload:
         read, findings = self.reread()
         contexts, chain = ServerContexts(), None
         if read is not None:
-            findings = [*findings, *self._prepare(read, contexts)]
-            findings += needs_restart(self.current.started, read)
+            findings = [*findings, *prepare(self.current, read, contexts)]
+            if self.current.part == ALONE:  # else the parent says it once
+                findings += needs_restart(self.current.started, read)
         if read is not None and not has_errors(findings):
             try:
                 chain = self.load_policy(read.process().scripts)
             except ConfigErrors as faults:
                 findings = [*findings, *faults.errors]
-        for finding in findings:
-            say = log.error if finding.severity == "error" else log.warn
-            say("{finding}", finding=str(finding))
-        errors = sum(finding.severity == "error" for finding in findings)
-        if read is None or errors:
-            log.error(
-                "the configuration was read again and has {count} error(s): nothing "
-                "is changed",
-                count=errors,
-            )
+        if not say(findings) or read is None:
             return False
         self._follow(read, contexts)
         self.policy.adopt(chain)
         return True
 
-    def _prepare(
-        self, read: Configuration, contexts: ServerContexts
-    ) -> list[ConfigError]:
-        """What would make every new session of a listen fail."""
-        faults = []
-        for listen in self.current.kept_listens(read):
-            try:
-                contexts.prepare(read.reception(listen.address, "127.0.0.1").tls)
-            except ConfigError as fault:
-                faults.append(fault)
-        return faults
-
     def _follow(self, read: Configuration, contexts: ServerContexts) -> None:
-        before, process = self.current.latest, read.process()
+        before = self.current.latest
         self.current.adopt(read)
+        process = self.current.process()
         self.contexts.replace(contexts)
         self.pressure.goal = process.memory_goal_percent
         self.pressure.high_water = process.memory_hwm_percent
@@ -111,3 +93,31 @@ class Reload:
             lanes=lanes,
             pollers=pollers,
         )
+
+
+def prepare(
+    current: Current, read: Configuration, contexts: ServerContexts
+) -> list[ConfigError]:
+    """What would make every new session of a listen fail."""
+    faults = []
+    for listen in current.kept_listens(read):
+        try:
+            contexts.prepare(read.reception(listen.address, "127.0.0.1").tls)
+        except ConfigError as fault:
+            faults.append(fault)
+    return faults
+
+
+def say(findings: Sequence[ConfigError]) -> bool:
+    """Tell the diagnostics; False when there are errors, so that nothing changes."""
+    for finding in findings:
+        tell = log.error if finding.severity == "error" else log.warn
+        tell("{finding}", finding=str(finding))
+    errors = sum(finding.severity == "error" for finding in findings)
+    if errors:
+        log.error(
+            "the configuration was read again and has {count} error(s): nothing is "
+            "changed",
+            count=errors,
+        )
+    return not errors

@@ -1,13 +1,14 @@
 """The composition root: every part is built here, every arrow drawn here.
 
-An arrow that is not on this screen does not exist.  Only this file and `tap`
-know the reactor.
+An arrow that is not on this screen does not exist.  Only this file, `workers`, `tap`
+and `worker` know the reactor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
 
 from attrs import field, frozen
 from twisted.application.service import Service
@@ -18,6 +19,7 @@ from twisted.names.client import createResolver
 from twisted.python.failure import Failure
 
 from mcmtpush.config.current import Current
+from mcmtpush.config.part import ALONE, Part
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import ListenSettings, ScriptSettings
 from mcmtpush.counters import Counters
@@ -30,7 +32,7 @@ from mcmtpush.hooks.chain import Chain, Provider
 from mcmtpush.hooks.loading import load as load_policy
 from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import Lanes
-from mcmtpush.obedience import Obedience
+from mcmtpush.obedience import Obedience, OrderSource
 from mcmtpush.pollers import Pollers
 from mcmtpush.ports import Dice, Files, Memory, Now, Spool
 from mcmtpush.pressure import Pressure
@@ -40,6 +42,8 @@ from mcmtpush.reception.esmtp import EsmtpFactory
 from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
 from mcmtpush.reception.tls import ServerContexts
+from mcmtpush.records.lock import FileLock
+from mcmtpush.records.logfile import ALONE as LOG_ALONE
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import Reload, Reread
@@ -67,6 +71,23 @@ class StartError(McmtPushError):
 
 
 @frozen
+class Duty:
+    """What a worker has of its parent; a process without one has none of it.
+
+    Attributes:
+        part: of the work.
+        lock: of the spool, inherited.
+        sockets: by listen address, descriptors that are inherited.
+        orders: where operators' orders come from, instead of the spool's folder.
+    """
+
+    part: Part = ALONE
+    lock: TextIO | None = None
+    sockets: Mapping[str, int] = field(factory=dict)
+    orders: OrderSource | None = None
+
+
+@frozen
 class World:
     """What the outside lends: the only place where it comes in.
 
@@ -78,6 +99,7 @@ class World:
         memory: how much of it is used.
         reread: the configuration, as its files are now.
         files: where scripts of policy are.
+        duty: of a worker.
     """
 
     reactor: Any
@@ -87,6 +109,7 @@ class World:
     memory: Memory
     reread: Reread
     files: Files = field(factory=DiskFiles)
+    duty: Duty = Duty()
 
 
 @frozen
@@ -114,9 +137,10 @@ class Gateway(Service):
     """The whole program: built at start, drained at stop."""
 
     def __init__(self, configuration: Configuration, world: World) -> None:
-        self.configuration = Current(configuration)
+        self.configuration = Current(configuration, world.duty.part)
         self.world = world
         self.counters = Counters()
+        self._recovering = True
         self._hurried = False
         self._waiting: Deferred[None] | None = None
 
@@ -124,14 +148,24 @@ class Gateway(Service):
 
     def build(self) -> None:
         """Every part and every arrow.  Opens the spool; raises McmtPushError."""
-        world, counters = self.world, self.counters
+        world, counters, duty = self.world, self.counters, self.world.duty
         clock, now = world.reactor, world.now
         process = self.configuration.process()
         self.ids = MessageIds(world.pid(), world.dice.randrange(0x10000))
         self.simulator = EmbeddedSimulator.of(process, clock, now)
-        self.tokens = TokenEvents(process.token_events, process.token_events_mode)
+        # All workers write the same files.
+        writing = LOG_ALONE if duty.part == ALONE else FileLock(self._log_lock)
+        self.tokens = TokenEvents(
+            process.token_events, process.token_events_mode, writing
+        )
         self.records = RecordLogs(
-            process.loggers, tokens=self.tokens, clock=clock, now=now, counters=counters
+            process.loggers,
+            tokens=self.tokens,
+            clock=clock,
+            now=now,
+            counters=counters,
+            lock=writing,
+            heartbeats=duty.part.first,
         )
         self.spool = SpoolWriter(
             open_spool(
@@ -139,6 +173,7 @@ class Gateway(Service):
                 mode=process.spool_mode,
                 force_fsync=process.force_fsync,
                 pid=world.pid(),
+                lock=duty.lock,
             ),
             worker=WriterThread(),
             to_reactor=clock.callFromThread,
@@ -205,13 +240,15 @@ class Gateway(Service):
             counters=counters,
         )
         self.lanes.disposition = self.policy.disposition = self.settler
-        self.obedience = Obedience(Orders(process.spoolbase), self.scheduler, clock)
+        orders = duty.orders or Orders(process.spoolbase)
+        self.obedience = Obedience(orders, self.scheduler, clock)
         self.listener = Listener(
             clock,
             [
                 (listen, self._esmtp(listen, intake, sessions, contexts))
                 for listen in process.listens
             ],
+            duty.sockets,
         )
         self.reloading = Reload(
             current=self.configuration,
@@ -225,7 +262,14 @@ class Gateway(Service):
             policy=self.policy,
             load_policy=self._load_policy,
             # Reading empties Apple's list: only for who keeps what is read.
-            polls=process.token_events is not None,
+            polls=process.token_events is not None and duty.part.first,
+        )
+
+    @property
+    def _log_lock(self) -> str:
+        """In the folder that is the same for all workers."""
+        return posixpath.join(
+            self.configuration.started.process().spoolbase, "records.lock"
         )
 
     def _load_policy(self, scripts: Sequence[ScriptSettings]) -> Chain | None:
@@ -287,12 +331,12 @@ class Gateway(Service):
 
     def _open(self) -> None:
         self.spool.start()
-        _at_once(self.simulator.start())
+        at_once(self.simulator.start())
         reason = self.records.start()
         if reason is not None:
             raise StartError(reason)
         self.policy.adopt(self._load_policy(self.configuration.process().scripts))
-        _at_once(self.listener.start())
+        at_once(self.listener.start())
         recovered = self.scheduler.start()
         _watched("recovery of the spool", recovered.addCallback(self._recovered))
         self._purge()
@@ -300,6 +344,7 @@ class Gateway(Service):
             self.pollers.follow(self.configuration.latest)
 
     def _recovered(self, _: None) -> None:
+        self._recovering = False
         if self.running:
             self.obedience.start()
 
@@ -328,7 +373,7 @@ class Gateway(Service):
         self.policy.adopt(None)
         self.records.close()
         await self.simulator.stop()
-        log.info("drained; {counts}", counts=_readable(self.counters))
+        log.info("drained; {counts}", counts=readable(self.counters.snapshot()))
 
     def hurry(self) -> None:
         """A second signal: wait for nothing more but the spool's last commit."""
@@ -352,6 +397,12 @@ class Gateway(Service):
             await deferLater(reactor, 0.02)
             self.settler.flush()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left to deliver, and all of it is noted."""
+        left = self._recovering or self.scheduler.queued
+        return not left and self.settler.idle
+
     def resume(self) -> None:
         """An operator's order, by SIGUSR2: go on with what was suspended or held."""
         lanes, messages = self.lanes.resume(), self.scheduler.release(None)
@@ -364,12 +415,16 @@ class Gateway(Service):
     def reload(self) -> None:
         """By SIGHUP: logs may have been rotated, the configuration changed."""
         log.info("reopening the record logs, reading the configuration again")
-        self.records.reopen()
+        self.reopen()
         if self.running:
             self.reloading.run()
 
+    def reopen(self) -> None:
+        """Logs may have been rotated."""
+        self.records.reopen()
 
-def _at_once(opening: Deferred[Any]) -> None:
+
+def at_once(opening: Deferred[Any]) -> None:
     """Sockets open within the call or not at all: raise what went wrong."""
     failures: list[Failure] = []
     opening.addErrback(failures.append)
@@ -392,5 +447,6 @@ def _say_memory(what: str, used: float, limit: float) -> None:
     )
 
 
-def _readable(counters: Counters) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counters.snapshot().items())
+def readable(counts: Mapping[str, int]) -> str:
+    """Counters in one line."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

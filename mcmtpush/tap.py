@@ -1,10 +1,11 @@
 """`twistd mcmtpush`: the options, and the way from them to a service.
 
-This file and `service` are the only ones that name the reactor.
+This file and `worker` are the only ones that name the reactor.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import signal
@@ -12,11 +13,14 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
@@ -25,11 +29,12 @@ from mcmtpush._version import __version__
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.dispatch import hasten
-from mcmtpush.errors import ConfigError
+from mcmtpush.errors import ConfigError, McmtPushError
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
 from mcmtpush.memory import ProcessMemory
 from mcmtpush.service import Gateway, StartError, World
+from mcmtpush.workers import Workers, left_over
 
 
 log = Logger()
@@ -79,7 +84,7 @@ def read_or_exit(path: str) -> Configuration:
     return configuration
 
 
-def makeService(options: Options) -> Gateway:
+def makeService(options: Options) -> Program:
     """Called by twistd, before it daemonises and before logging starts."""
     from twisted.internet import reactor as installed  # noqa: PLC0415 - only now
 
@@ -97,12 +102,73 @@ def makeService(options: Options) -> Gateway:
         # The process may be in another folder by then.
         reread=partial(read, str(Path(options["config"]).absolute())),
     )
-    gateway = Gateway(read_or_exit(options["config"]), world)
-    reactor.callWhenRunning(heed_signals, reactor, gateway)
-    return gateway
+    program = Program(read_or_exit(options["config"]), world)
+    reactor.callWhenRunning(heed_signals, reactor, program)
+    return program
 
 
-def heed_signals(reactor: Any, gateway: Gateway) -> None:
+class Program(Service):
+    """A gateway in this process, or workers; which is seen at the start."""
+
+    def __init__(self, configuration: Configuration, world: World) -> None:
+        self._configuration = configuration
+        self._world = world
+        self._chosen: Gateway | Workers
+
+    def startService(self) -> None:
+        """Called by twistd once it has forked; raises StartError."""
+        super().startService()
+        process = self._configuration.process()
+        count = cores() if process.workers == "auto" else process.workers
+        try:
+            several = count > 1 or left_over(process.spoolbase, count)
+        except McmtPushError as error:
+            raise StartError(str(error)) from error
+        if several:
+            self._chosen = Workers(self._configuration, self._world, count, self._fail)
+        else:
+            self._chosen = Gateway(self._configuration, self._world)
+        self._chosen.startService()
+
+    def _fail(self, reason: str) -> None:
+        """It cannot start, as is known only now that the reactor runs."""
+        print(f"mcmtpush: not started: {reason}", file=sys.__stderr__)
+        atexit.register(fail)
+        with suppress(ReactorNotRunning):
+            self._world.reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """See `Gateway`."""
+        super().stopService()
+        return self._chosen.stopService()
+
+    def hurry(self) -> None:
+        """See `Gateway`."""
+        self._chosen.hurry()
+
+    def resume(self) -> None:
+        """See `Gateway`."""
+        self._chosen.resume()
+
+    def reload(self) -> None:
+        """See `Gateway`."""
+        self._chosen.reload()
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fail() -> None:
+    """End with exit code 1, as twistd does not once its reactor ran; in good order."""
+    sys.stdout.flush()
+    os._exit(1)
+
+
+def heed_signals(reactor: Any, gateway: Program) -> None:
     """SIGTERM and SIGINT drain and exit 0; once more, they end the waiting.
 
     SIGHUP reopens the record logs and reads the configuration again; SIGUSR2 resumes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from mcmtpush.config.part import ALONE, Part
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import (
     DeliverySettings,
@@ -24,11 +25,13 @@ class Current:
 
     Attributes:
         latest: that configuration.
+        part: whose eyes it is seen with.
         started: the one that the program started with: what cannot be changed while it
             runs is as this one says.
     """
 
     latest: Configuration
+    part: Part = ALONE
     started: Configuration = field(init=False)
     _gone: dict[str, Configuration] = field(init=False, factory=dict)
 
@@ -60,8 +63,8 @@ class Current:
     # -- what it says -------------------------------------------------------------
 
     def process(self) -> ProcessSettings:
-        """See `Configuration`."""
-        return self.latest.process()
+        """See `Configuration`; this part of it."""
+        return self.part.of_process(self.latest.process())
 
     def queue(self, key: QueueKey) -> QueueSettings:
         """See `Configuration`."""

@@ -264,6 +264,7 @@ class Configuration:
             spool_mode=ask("spool_mode"),
             force_fsync=ask("force_fsync"),
             apn_enabled=any(is_on(scope) for scope in self.root.of_kind("apn")),
+            workers=ask("workers"),
             max_resident_messages=ask("max_resident_messages"),
             memory_goal_percent=ask("memory_goal"),
             memory_hwm_percent=ask("memory_hwm"),

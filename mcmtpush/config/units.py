@@ -26,6 +26,8 @@ from mcmtpush.errors import McmtPushError
 
 TRUE = frozenset({"true", "on", "yes", "enabled", "1"})
 FALSE = frozenset({"false", "off", "no", "disabled", "0"})
+_MOST = 1024
+"""The largest count."""
 
 
 @frozen
@@ -156,6 +158,13 @@ def _size(text: str) -> int:
     return number
 
 
+def _count(text: str) -> int:
+    number = _number(text)
+    if not 1 <= number <= _MOST:
+        raise ValueError
+    return number
+
+
 def _perms(text: str) -> int:
     if not re.fullmatch(r"0[0-7]{0,4}", text):
         raise ValueError
@@ -210,6 +219,7 @@ _WORDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "string": (str, "a text", '"text"'),
     "int": (_number, "a whole number", "10"),
     "size": (_size, "a whole number, 0 or more", "10"),
+    "count": (_count, f"a whole number from 1 to {_MOST}", "2"),
     "perms": (_perms, "an octal mode that begins with 0", "0640"),
     "bool": (_switch, "true or false (on/off, yes/no, enabled/disabled, 1/0)", "true"),
     "choice": (_no_other, "", ""),

@@ -298,8 +298,8 @@ class ProcessSettings:
     force_fsync: bool = True
     apn_enabled: bool = True
     max_resident_messages: int = 32768
-    memory_goal_percent: int = 90
-    memory_hwm_percent: int = 95
+    memory_goal_percent: float = 90
+    memory_hwm_percent: float = 95
     delayed_queue_scan_interval_seconds: int = 15
     server_limit: int = 20000
     token_events: str | None = None
@@ -308,3 +308,4 @@ class ProcessSettings:
     loggers: tuple[LoggerSettings, ...] = ()
     simulator: SimulatorSettings | None = None
     scripts: tuple[ScriptSettings, ...] = ()
+    workers: int | Literal["auto"] = 1

@@ -1,8 +1,9 @@
 """Where a spool lives: its folder, the file modes, and the lock that keeps it ours.
 
 The lock is a whole-file lock on `mcmtpush.lock`: the system gives it up when the
-process ends, however it ends.  The database itself stays open to readers, so that
-operators can look into it with `sqlite3` at any time.
+process ends, however it ends.  Workers inherit it from their parent and keep it should
+that be killed.  The database itself stays open to readers, so that operators can look
+into it with `sqlite3` at any time.
 
 Removing a message needs room too, in the write-ahead log.  So the last part of the
 disk is not for new messages: otherwise a spool that filled its disk would never empty
@@ -12,10 +13,13 @@ itself again.
 from __future__ import annotations
 
 import fcntl
+import os
+import time
 from pathlib import Path
 from shutil import disk_usage
 from typing import TextIO
 
+from mcmtpush.config.part import number_of
 from mcmtpush.errors import SpoolError
 from mcmtpush.spool.database import LOG_SIZE, open_database
 from mcmtpush.spool.store import Store
@@ -26,21 +30,42 @@ LOCK = "mcmtpush.lock"
 FOLDER_MODE = 0o750
 SMALLEST_LOG = 128 * 1024
 UNKNOWN = 1 << 60
+PATIENCE_SECONDS = 30.0
+"""How long workers that lost their parent are waited for."""
+
+POLL_SECONDS = 0.05
 
 
-def open_spool(folder: str, *, mode: int, force_fsync: bool, pid: int) -> Store:
-    """The spool in `folder`, made if need be, locked for this process.
+def lock_spool(folder: str, *, mode: int, pid: int) -> TextIO:
+    """The lock of the spool in `folder`, made if need be; closing gives it up.
 
-    `mode` is that of the database and of the files beside it; `pid` is told to
-    whoever finds the lock taken.  Call after the process has forked.  Raises
-    SpoolError with a reason to act on.
+    `mode` is that of the file; `pid` is told to whoever finds the lock taken.  Call
+    after the process has forked.  What a parent that was killed left behind is waited
+    for, since it is about to end.  Raises SpoolError with a reason to act on.
     """
     place = Path(folder)
     try:
         place.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        lock = _lock(place, mode, pid)
+        return _lock(place, mode, pid)
     except OSError as error:
         raise SpoolError(f"cannot use the spool folder {folder}: {error}") from error
+
+
+def open_spool(
+    folder: str,
+    *,
+    mode: int,
+    force_fsync: bool,
+    pid: int,
+    lock: TextIO | None = None,
+) -> Store:
+    """The spool in `folder`, made if need be, and locked unless `lock` is its lock.
+
+    The lock is given up with the store, or when there is none.  `mode` is that of the
+    database and of the files beside it; see also `lock_spool`, and call as that.
+    """
+    lock = lock or lock_spool(folder, mode=mode, pid=pid)
+    place = Path(folder)
     try:
         _touch(place / DATABASE, mode)
         room = Room(place)
@@ -80,23 +105,65 @@ class Room:
         return (usage.total, usage.free) if usage.total else (UNKNOWN, UNKNOWN)
 
 
+def worker_folders(folder: str) -> list[tuple[int, str]]:
+    """The spools of further workers below a spool folder: number and path, in order."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names only
+    except OSError:
+        return []
+    numbers = sorted((number, name) for name in names if (number := number_of(name)))
+    paths = ((number, Path(folder) / name) for number, name in numbers)
+    return [(number, str(path)) for number, path in paths if (path / DATABASE).exists()]
+
+
 def _lock(place: Path, mode: int, pid: int) -> TextIO:
     path = place / LOCK
     path.touch(mode)
     lock = path.open("r+", encoding="ascii", errors="replace")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _acquire(lock)
     except BlockingIOError as error:
-        holder = lock.read(20).strip() or "unknown"
+        holder = _holder(lock) or "unknown"
         lock.close()
         raise SpoolError(
             f"the spool {place} is in use by process {holder}: stop it, or give "
             "this one a spoolbase of its own"
         ) from error
+    lock.seek(0)
     lock.truncate(0)
     lock.write(f"{pid}\n")
     lock.flush()
     return lock
+
+
+def _acquire(lock: TextIO) -> None:
+    """Raises BlockingIOError when its holder lives, or its heirs do for too long."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _lives(_holder(lock)) or time.monotonic() > end:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _holder(lock: TextIO) -> str:
+    lock.seek(0)
+    return lock.read(20).strip()
+
+
+def _lives(holder: str) -> bool:
+    """Whether there is such a process; one that cannot be told does."""
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
 
 
 def _touch(path: Path, mode: int) -> None:

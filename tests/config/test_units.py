@@ -69,6 +69,19 @@ class ReadTests(TestCase):
         for text in ('""', '"1 "', "1.5", "0x10", "٣", "9" * 19, "--1"):
             self.assertIn("is not a whole number", fault("max_message_size", text))
 
+    def test_counts(self) -> None:
+        """At least one, and no more than can be meant."""
+        self.assertEqual(
+            [read("workers", text) for text in ("1", "1024", "AUTO")],
+            [1, 1024, "auto"],
+        )
+        for text in ("0", "1025", "-1", "two", '""'):
+            self.assertIn(
+                "is not a whole number from 1 to 1024, or one of auto; for example "
+                "workers = 1",
+                fault("workers", text),
+            )
+
     def test_switches(self) -> None:
         """Ten spellings in any case, and no other."""
         for words, value in ((TRUE, True), (FALSE, False)):

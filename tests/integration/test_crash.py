@@ -52,11 +52,13 @@ class Load:
     Attributes:
         answered: alert by message id, of all that was answered 250.
         odd: answers to messages that were something else.
+        over: whether to send no more.
     """
 
     site: Site
     answered: dict[str, str] = field(factory=dict)
     odd: list[bytes] = field(factory=list)
+    over: bool = False
     _numbers: count[int] = field(factory=count)
     _threads: list[Thread] = field(factory=list)
 
@@ -72,11 +74,16 @@ class Load:
             thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive(), "a client hangs"
 
+    def stop(self) -> None:
+        """End all sessions."""
+        self.over = True
+        self.join()
+
     def _send(self) -> None:
         try:
             with smtplib.SMTP("127.0.0.1", self.site.smtp_port, timeout=30) as client:
                 client.ehlo("client.example")
-                while True:
+                while not self.over:
                     self._send_one(client, f"m{next(self._numbers)}")
         except (smtplib.SMTPException, OSError):
             return  # killed

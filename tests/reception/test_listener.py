@@ -14,7 +14,8 @@ from twisted.internet.testing import MemoryReactorClock
 
 from mcmtpush.config.views import ListenSettings, TlsServerSettings
 from mcmtpush.errors import ConfigError
-from mcmtpush.reception.listener import Listener, remove_stale_socket
+from mcmtpush.reception.listener import Listener
+from mcmtpush.reception.opening import remove_stale_socket
 from tests.reception.scene import Scene, settings
 from tests.support.case import TestCase
 
