@@ -41,12 +41,11 @@ def backlog(
     ):
         first = journalled(folder)
         house.wait_until("the first delivery", lambda: first.read() > 0)
-        before, began = process.cpu_seconds(), time.monotonic()
-        already = first.count
-        seconds = finish(folder, count, WAITS[scheme]) - began
-        cpu = process.cpu_seconds() - before
+        with process.watched() as cost:
+            began, already = time.monotonic(), first.count
+            seconds = finish(folder, count, WAITS[scheme]) - began
     house.check("messages left in the spool", rows(folder), 0)
-    return figures(count - already, seconds, cpu)
+    return figures(count - already, seconds, cost.cpu_seconds)
 
 
 def answered(folder: Path, count: int) -> Figures:
@@ -66,12 +65,13 @@ def answered(folder: Path, count: int) -> Figures:
     ):  # fmt: skip
         records = delivered(folder)
         house.wait_until("the first record", lambda: records.read() > 0)
-        before, began, already = process.cpu_seconds(), time.monotonic(), records.count
-        house.wait_until("the records", lambda: records.read() >= count, 600)
-        seconds, cpu = time.monotonic() - began, process.cpu_seconds() - before
+        with process.watched() as cost:
+            began, already = time.monotonic(), records.count
+            house.wait_until("the records", lambda: records.read() >= count, 600)
+            seconds = time.monotonic() - began
     house.check("D records", records.read(), count)
     house.check("messages left in the spool", rows(folder), 0)
-    return figures(count - already, seconds, cpu)
+    return figures(count - already, seconds, cost.cpu_seconds)
 
 
 def blind(folder: Path, count: int) -> Figures:

@@ -39,17 +39,17 @@ def through(folder: Path, count: int, *, scheme: str) -> Figures:
     with (
         house.simulator(folder, scheme=scheme) as apns_port,
         house.gateway(folder, scheme=scheme, apns_port=apns_port) as process,
+        process.watched() as cost,
     ):
-        before, began = process.cpu_seconds(), time.monotonic()
+        began = time.monotonic()
         accepted = house.smtp_source(
             process.port, message, count=count, sessions=SESSIONS
         )
         ended = finish(folder, count, WAITS[scheme]) - began
-        cpu = process.cpu_seconds() - before
     house.check("messages left in the spool", rows(folder), 0)
     return {
         "messages/s": count / max(ended, accepted),
-        "cpu us": cpu / count * 1e6,
+        "cpu us": cost.cpu_seconds / count * 1e6,
         "accepted/s": count / accepted,
     }
 

@@ -70,12 +70,10 @@ OURS = peers.Peer(
 
 def receive(folder: Path, count: int, *, peer: peers.Peer, load: Load) -> Figures:
     """Rate and cost; every message is found again."""
-    with peer.start(folder) as process:
-        before = process.cpu_seconds()
+    with peer.start(folder) as process, process.watched() as cost:
         seconds = load(process.port, folder, count)
-        cpu = process.cpu_seconds() - before
     house.check(f"messages kept by {peer.name}", peer.kept(folder), count)
-    return {"messages/s": count / seconds, "cpu us": cpu / count * 1e6}
+    return {"messages/s": count / seconds, "cpu us": cost.cpu_seconds / count * 1e6}
 
 
 def contenders(load: Load, *others: peers.Peer) -> list[Contender]:

@@ -286,7 +286,7 @@ class Dialogue(ESMTP):
             return
         self._advancing = True
         try:
-            while self._step():
+            while self._step() and self.inbox:
                 pass
             self._flush()
             if self._ended and self.phase is not _ACCEPTING:
