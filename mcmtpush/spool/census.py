@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcmtpush.spool.database import open_reader, version_of
 from mcmtpush.spool.fault import spool_error
@@ -57,3 +59,22 @@ def count_queues(path: str, *, now: float) -> list[QueueCount]:
         QueueCount(group, binding, domain, count, int(delayed), int(held), oldest)
         for group, binding, domain, count, delayed, held, oldest in rows
     ]
+
+
+def add_up(spools: Sequence[Sequence[QueueCount]]) -> list[QueueCount]:
+    """The same of several spools: a queue that is in more than one is one."""
+    found: dict[tuple[str, str, str], QueueCount] = {}
+    for each in chain.from_iterable(spools):
+        key = (each.domain, each.binding, each.binding_group)
+        found[key] = _sum(found[key], each) if key in found else each
+    return [found[key] for key in sorted(found)]
+
+
+def _sum(one: QueueCount, other: QueueCount) -> QueueCount:
+    return evolve(
+        one,
+        messages=one.messages + other.messages,
+        delayed=one.delayed + other.delayed,
+        held=one.held + other.held,
+        oldest_at=min(one.oldest_at, other.oldest_at),
+    )

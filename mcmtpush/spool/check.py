@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcmtpush.spool import statement
 from mcmtpush.spool.database import open_reader, version_of
@@ -176,3 +176,32 @@ class _Inspector:
             if fault not in self._faults:
                 self._faults.append(fault)
             return None
+
+
+def add_up(spools: Sequence[Inspection]) -> Inspection:
+    """The same of several spools: sums, and all that was found in any of them.
+
+    The path is that of the first, the version the lowest.
+    """
+    first, *others = spools
+    if not others:
+        return first
+    return evolve(
+        first,
+        entries=_sum([each.entries for each in spools]),
+        delayed=_sum([each.delayed for each in spools]),
+        held=_sum([each.held for each in spools]),
+        dead=_sum([each.dead for each in spools]),
+        quarantined=_sum([each.quarantined for each in spools]),
+        version=min(each.version for each in spools),
+        quarantine=tuple(row for each in spools for row in each.quarantine),
+        faults=tuple(
+            f"{each.path}: {fault}" for each in spools for fault in each.faults
+        ),
+    )
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    """What is not known makes the sum unknown."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None

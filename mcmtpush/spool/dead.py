@@ -11,10 +11,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from heapq import merge
 from typing import Any
 
 import orjson
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 from mcmtpush.errors import SpoolError
 from mcmtpush.spool.database import open_marker, open_reader, version_of
@@ -37,6 +38,7 @@ class Letter:
         reason: the last answer's text.
         headers: of the push part, a JSON object as text; None if there were none.
         replayed_as: the id of the message made of it again, None if none was.
+        database: the path of the database that it is in.
     """
 
     row: int
@@ -61,6 +63,7 @@ class Letter:
     return_path: str | None
     replayed_as: str | None
     headers: str | None = None
+    database: str = field(default="", kw_only=True, eq=False)
 
 
 @frozen
@@ -102,7 +105,7 @@ def _json(ids: Sequence[str]) -> str | None:
     return orjson.dumps(ids).decode() if ids else None
 
 
-_LETTER = ", ".join(field.name for field in fields(Letter))
+_LETTER = ", ".join(each.name for each in fields(Letter) if each.name != "database")
 _LETTER_2 = _LETTER.replace("headers", "NULL")
 """Of spools that the gateway has not brought up to version 3 yet."""
 
@@ -138,10 +141,11 @@ class DeadLetters:
         after: tuple[float, int] = (float("-inf"), 0)
         while True:
             page = self._ask(query, *values, last_row, *after, PAGE)
-            yield from (Letter(*row) for row in page)
+            letters = [Letter(*row, database=self._path) for row in page]
+            yield from letters
             if len(page) < PAGE:
                 return
-            last = Letter(*page[-1])
+            last = letters[-1]
             after = (last.died_at, last.row)
 
     def original(self, letter: Letter) -> Original | None:
@@ -175,6 +179,38 @@ class DeadLetters:
         self._reader.close()
         if self._marker is not None:
             self._marker.close()
+
+
+class AllDeadLetters:
+    """Those of several spools, as if they were one.  Every method raises SpoolError."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._spools = {path: DeadLetters(path) for path in paths}
+
+    def select(self, selection: Selection) -> Iterator[Letter]:
+        """Letters in the order in which they died."""
+        return merge(
+            *(spool.select(selection) for spool in self._spools.values()),
+            key=lambda letter: letter.died_at,
+        )
+
+    def original(self, letter: Letter) -> Original | None:
+        """Its bodies; None if it was given up meanwhile."""
+        return self._spools[letter.database].original(letter)
+
+    def prepare_marks(self) -> None:
+        """Make sure that letters can be marked, before any is sent."""
+        for spool in self._spools.values():
+            spool.prepare_marks()
+
+    def mark(self, letter: Letter, replayed_as: str) -> None:
+        """Note which message was made of it."""
+        self._spools[letter.database].mark(letter, replayed_as)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for spool in self._spools.values():
+            spool.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.errors import McmtPushError, SpoolError
 from mcmtpush.files import DiskFiles, read_search_path
-from mcmtpush.spool.folder import DATABASE
+from mcmtpush.spool.folder import DATABASE, worker_folders
 from mcmtpush.verbs.output import UNUSABLE, leave
 
 
@@ -45,8 +45,18 @@ def place(verb: Decorated) -> Decorated:
     )(verb)
 
 
-def database(config: str, folder: str | None) -> str:
-    """The path of the database; leaves with 2 when nothing says where it is."""
+def databases(config: str, folder: str | None) -> list[str]:
+    """The paths of the databases of all workers, that of the first worker first.
+
+    Leaves with 2 when nothing says where they are.
+    """
+    base = spool_folder(config, folder)
+    folders = [base, *(path for _, path in worker_folders(base))]
+    return [str(Path(each) / DATABASE) for each in folders]
+
+
+def spool_folder(config: str, folder: str | None) -> str:
+    """The spool folder of the gateway; leaves with 2 when nothing says where it is."""
     if folder is None:
         if not Path(config).is_file():
             raise click.UsageError(
@@ -62,7 +72,7 @@ def database(config: str, folder: str | None) -> str:
             folder = Configuration(root, socket.gethostname()).process().spoolbase
         except McmtPushError as error:
             leave(str(error), UNUSABLE)
-    return str(Path(folder) / DATABASE)
+    return folder
 
 
 class Group(click.Group):

@@ -1,23 +1,22 @@
 """The verbs about what waits: `mcmtpush queue list` and `mcmtpush queue purge`.
 
-Listing reads the database.  A spool that is in use is changed by its gateway alone:
-purging leaves an order in the spool folder and waits for the answer.
+Listing reads the databases of all workers.  A spool that is in use is changed by its
+gateway alone: purging leaves an order in the spool folder and waits for the answer.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 from attrs import asdict
 
-from mcmtpush.spool.census import QueueCount, count_queues
+from mcmtpush.spool.census import QueueCount, add_up, count_queues
 from mcmtpush.spool.order import Orders, Purge, write_purge
 from mcmtpush.verbs.output import leave, print_json, printable
-from mcmtpush.verbs.place import Group, database, moment, place
+from mcmtpush.verbs.place import Group, databases, moment, place, spool_folder
 
 
 PURGED = "554 5.7.0 [internal] Message manually purged"
@@ -44,7 +43,8 @@ def list_queues(config: str, folder: str | None, as_json: bool) -> None:
 
     Exit code: 0 done, 2 unusable arguments or spool.
     """
-    found = count_queues(database(config, folder), now=time.time())
+    paths = databases(config, folder)
+    found = add_up([count_queues(path, now=time.time()) for path in paths])
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -102,7 +102,7 @@ def purge(
         raise click.UsageError("say which: --domain, --binding or --all")
     if not text.startswith("5") or not text.isprintable():
         raise click.UsageError("--text is to be one line that begins with a 5xx code")
-    orders = Orders(str(Path(database(config, folder)).parent))
+    orders = Orders(spool_folder(config, folder))
     now = time.time()
     name = f"{time.time_ns()}-{os.getpid()}"
     domain = None if domain is None else domain.lower()

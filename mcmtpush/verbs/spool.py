@@ -11,7 +11,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate, make_msgid
 from typing import Any
 
@@ -21,10 +21,10 @@ from attrs import asdict
 
 from mcmtpush.injection import Server, inject, parse_server
 from mcmtpush.replay import Pace, Replay, parse_rate, parse_span
-from mcmtpush.spool.check import Inspection, inspect_spool
-from mcmtpush.spool.dead import DeadLetters, Letter, Original, Selection
+from mcmtpush.spool.check import Inspection, add_up, inspect_spool
+from mcmtpush.spool.dead import AllDeadLetters, Letter, Original, Selection
 from mcmtpush.verbs.output import leave, parsed, print_json, printable
-from mcmtpush.verbs.place import Group, database, moment, place
+from mcmtpush.verbs.place import Group, databases, moment, place
 
 
 Decorated = Callable[..., Any]
@@ -55,8 +55,8 @@ def _selection(
     return Selection(ids, domain, after, status)
 
 
-def _letters(config: str, folder: str | None) -> DeadLetters:
-    return DeadLetters(database(config, folder))
+def _letters(config: str, folder: str | None) -> AllDeadLetters:
+    return AllDeadLetters(databases(config, folder))
 
 
 # -- dead ---------------------------------------------------------------------------
@@ -187,6 +187,7 @@ def _summary(letter: Letter) -> dict[str, Any]:
     """For JSON, without bodies; the names are a public promise."""
     data = asdict(letter)
     for name in (
+        "database",
         "row",
         "connection_context",
         "message_context",
@@ -272,15 +273,28 @@ def check_spool(config: str, folder: str | None, quick: bool, as_json: bool) -> 
 
     Exit code: 0 sound, 1 damage found, 2 unusable arguments or spool.
     """
-    found = inspect_spool(database(config, folder), now=time.time(), quick=quick)
+    spools = [
+        inspect_spool(path, now=time.time(), quick=quick)
+        for path in databases(config, folder)
+    ]
+    found = add_up(spools)
     if as_json:
-        print_json({**asdict(found), "sound": found.sound})
+        print_json(_inspection(found) | _further(spools))
     else:
-        _print_inspection(found)
+        _print_inspection(found, spools)
     sys.exit(0 if found.sound else 1)
 
 
-def _print_inspection(found: Inspection) -> None:
+def _inspection(found: Inspection) -> dict[str, Any]:
+    return {**asdict(found), "sound": found.sound}
+
+
+def _further(spools: Sequence[Inspection]) -> dict[str, Any]:
+    """Each by itself, where there are several."""
+    return {"spools": list(map(_inspection, spools))} if len(spools) > 1 else {}
+
+
+def _print_inspection(found: Inspection, spools: Sequence[Inspection]) -> None:
     for name in ("entries", "delayed", "held", "dead", "quarantined"):
         count = getattr(found, name)
         click.echo(f"{name}: {'unreadable' if count is None else count}")
@@ -293,8 +307,9 @@ def _print_inspection(found: Inspection) -> None:
         )
     for fault in found.faults:
         click.echo(printable(f"damage: {fault}"))
-    verdict = "sound" if found.sound else "NOT sound"
-    click.echo(f"{found.path}: version {found.version}, {verdict}")
+    for each in spools:
+        verdict = "sound" if each.sound else "NOT sound"
+        click.echo(f"{each.path}: version {each.version}, {verdict}")
 
 
 # -- printing -----------------------------------------------------------------------

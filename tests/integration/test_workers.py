@@ -7,6 +7,7 @@ import re
 import signal
 import smtplib
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -21,7 +22,7 @@ from tests.integration.gateway import (
     terminate,
     wait_until,
 )
-from tests.integration.test_crash import Findings, Load
+from tests.integration.test_crash import PROFILE, Findings, Load
 from tests.integration.test_plugin import kill, message
 
 
@@ -134,6 +135,7 @@ class WorkTests(WorkerCase):
                 *("workers needs a restart: until then it is 2", *again),
             )
             ids = self.send(site, 30)
+            self.verb(site, "queue", "list", answer="30 messages in 1 queue")
             self.reload(site, child, f"{text}\nodd_option = 1\n", "nothing is changed")
             self.assertEqual(site.journal(), [])
             child.send_signal(signal.SIGUSR2)
@@ -153,6 +155,30 @@ class WorkTests(WorkerCase):
             wait_until("its end", lambda: "worker 2 has nothing left" in site.output())
             self.assertEqual(terminate(child), 0)
         self.assertEqual(sorted(ids), sorted(self.recorded(site)))
+
+    def test_purge(self) -> None:
+        """An order reaches both; what both have is one for the command."""
+        if PROFILE == "dev":
+            raise SkipTest("it takes half a minute")
+        site = self.site()
+        self.configure(site, suspended)
+        with site.running() as child:
+            self.workers(site)
+            self.send(site, 6)
+            self.verb(site, "queue", "purge", "--all", answer="6 messages purged")
+            self.verb(site, "queue", "list", answer="0 messages in 0 queues")
+            self.verb(site, "dead", "list", answer="6 dead letters")
+            self.assertEqual(terminate(child), 0)
+        self.assertEqual(len(site.records("P")), 6)
+
+    def verb(self, site: Site, *words: str, answer: str) -> None:
+        """The last line that the command prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mcmtpush.cli", *words, "--config",
+             str(site.configuration)],
+            capture_output=True, text=True, env=environment(), check=False,
+        )  # fmt: skip
+        self.assertEqual(done.stdout.splitlines()[-1:], [answer], done.stderr)
 
     def reload(
         self, site: Site, child: subprocess.Popen[bytes], content: str, *signs: str

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from mcmtpush.errors import SpoolError
-from mcmtpush.spool.check import Inspection, SetAside, inspect_spool
+from mcmtpush.spool.check import Inspection, SetAside, add_up, inspect_spool
 from mcmtpush.spool.codec import Update
 from mcmtpush.values import HELD
 from tests.spool.test_codec import a_message, a_submission
 from tests.spool.test_database import make_version_1
 from tests.spool.test_store import StoreCase, burial
+from tests.support.case import TestCase
 
 
 NOW = 1700001000.0
@@ -156,3 +158,42 @@ class DamageTests(CheckCase):
         for path in (str(garbage), self.mktemp()):
             with self.assertRaises(SpoolError):
                 inspect_spool(path, now=NOW)
+
+
+class SumTests(TestCase):
+    """Several spools."""
+
+    def inspection(self, path: str, **changes: Any) -> Inspection:
+        """A sound one."""
+        counts = dict.fromkeys(("entries", "delayed", "held", "dead"), 2)
+        sound: dict[str, Any] = {
+            "path": path,
+            "version": 3,
+            "quarantined": 0,
+            "quarantine": (),
+            "faults": (),
+            **counts,
+        }
+        return Inspection(**{**sound, **changes})
+
+    def test_one(self) -> None:
+        """Is what it is."""
+        one = self.inspection("a")
+        self.assertIs(add_up([one]), one)
+
+    def test_sums(self) -> None:
+        """Of all that is known; damage anywhere is damage, with its place."""
+        row = SetAside(1, 7, "id", "to", "odd")
+        found = add_up(
+            [
+                self.inspection("a"),
+                self.inspection("b", held=None, faults=("broken",), version=2),
+                self.inspection("c", quarantined=1, quarantine=(row,)),
+            ]
+        )
+        self.assertEqual((found.path, found.version), ("a", 2))
+        self.assertEqual((found.entries, found.held, found.quarantined), (6, None, 1))
+        self.assertEqual(found.faults, ("b: broken",))
+        self.assertEqual(found.quarantine, (row,))
+        self.assertFalse(found.sound)
+        self.assertTrue(add_up([self.inspection("a"), self.inspection("b")]).sound)

@@ -10,7 +10,7 @@ from attrs import evolve
 from mcmtpush.errors import SpoolError
 from mcmtpush.spool import dead as module
 from mcmtpush.spool.codec import bury_of, insert_of
-from mcmtpush.spool.dead import DeadLetters, Letter, Original, Selection
+from mcmtpush.spool.dead import AllDeadLetters, DeadLetters, Letter, Original, Selection
 from mcmtpush.values import QueueKey, Submission
 from tests.spool.test_codec import KEY, PUSH, a_message, a_submission
 from tests.spool.test_database import make_version_1
@@ -192,3 +192,33 @@ class OpenTests(DeadCase):
         self.assertEqual(
             database.execute("PRAGMA integrity_check").fetchall(), [("ok",)]
         )
+
+
+class AllTests(DeadCase):
+    """Letters of several workers."""
+
+    def test_in_one_order(self) -> None:
+        """As they died, each with its own bodies and its own mark."""
+        second = self.place / "worker-2"
+        second.mkdir()
+        other = open_store(second)
+        self.addCleanup(other.close)
+        for at in (10.0, 30.0):
+            self.die(a_submission(mail=b"first"), died_at=at)
+        self.store = other
+        self.row = self.store.first_row
+        for at in (20.0, 40.0):
+            self.die(a_submission(mail=b"second"), died_at=at)
+        letters = AllDeadLetters([self.path, str(second / "mcmtpush.db")])
+        self.addCleanup(letters.close)
+        found = list(letters.select(Selection()))
+        self.assertEqual([each.died_at for each in found], [10, 20, 30, 40])
+        mails = [
+            original.mail for each in found if (original := letters.original(each))
+        ]
+        self.assertEqual(mails, [b"first", b"second"] * 2)
+        letters.prepare_marks()
+        letters.mark(found[1], "new")
+        marks = [each.replayed_as for each in letters.select(Selection())]
+        self.assertEqual(marks, [None, "new", None, None])
+        self.assertEqual(found[0].row, found[1].row)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from mcmtpush.verbs.place import database, moment
+from mcmtpush.verbs.place import databases, moment, spool_folder
 from tests.support.case import TestCase
 
 
@@ -18,8 +18,21 @@ class PlaceTests(TestCase):
         config = folder / "gw.conf"
         config.write_text('spoolbase = "queue"\n')
         with CliRunner().isolation():
-            self.assertEqual(database("x", str(folder)), f"{folder}/mcmtpush.db")
-            self.assertEqual(database(str(config), None), f"{folder}/queue/mcmtpush.db")
+            self.assertEqual(spool_folder("x", str(folder)), str(folder))
+            self.assertEqual(spool_folder(str(config), None), f"{folder}/queue")
+            self.assertEqual(databases("x", str(folder)), [f"{folder}/mcmtpush.db"])
+
+    def test_workers(self) -> None:
+        """The first spool, even if it is not there, and those below it that are."""
+        folder = Path(self.mktemp()).absolute()
+        for name in ("worker-10", "worker-3", "worker-4", "other"):
+            (folder / name).mkdir(parents=True)
+            if name != "worker-4":
+                (folder / name / "mcmtpush.db").touch()
+        self.assertEqual(
+            databases("x", str(folder)),
+            [f"{folder}/{name}mcmtpush.db" for name in ("", "worker-3/", "worker-10/")],
+        )
 
     def test_moment(self) -> None:
         """Times for people, whatever the number."""

@@ -79,6 +79,23 @@ class ListTests(QueueCase):
             },
         )
 
+    def test_workers(self) -> None:
+        """What all of them have, added up."""
+        (self.folder / "worker-2").mkdir()
+        store = open_store(self.folder / "worker-2")
+        self.addCleanup(store.close)
+        for row, domain in enumerate(("a.example", "b.example", "a.example"), 1):
+            key = QueueKey("default", "default", domain)
+            message = evolve(a_message(), key=key, received_at=1600000000.0 + row)
+            store.apply([insert_of(a_submission(message), row)])
+        self.assertEqual(
+            self.run_verb("list").stdout,
+            "a.example  binding default  3 waiting  0 delayed  0 held  "
+            "oldest 2020-09-13 12:26:41Z\n"
+            "b.example  binding default  1 waiting  0 delayed  0 held  "
+            "oldest 2020-09-13 12:26:42Z\n4 messages in 2 queues\n",
+        )
+
     def test_no_spool(self) -> None:
         """Where there is none a line says so, and the code is 2."""
         (self.folder / "mcmtpush.db").rename(self.folder / "other.db")

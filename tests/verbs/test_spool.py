@@ -340,3 +340,38 @@ class CheckTests(VerbCase):
         result = self.check()
         self.assertEqual(result.exit_code, 2)
         self.assertIn("is not a spool of mcmtpush", result.stderr)
+
+
+class WorkersTests(VerbCase):
+    """Spools of several workers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.folder / "worker-2").mkdir()
+        self.store = open_store(self.folder / "worker-2")
+        self.addCleanup(self.store.close)
+        self.die(1, "30/00-12345-C6DD1CA4", died_at=1700000001.0)
+
+    def test_dead(self) -> None:
+        """All of them are listed, and each is found; no path is told."""
+        lines = self.dead("list").stdout.splitlines()
+        self.assertEqual(lines[-1], "3 dead letters")
+        self.assertIn("30/00-12345-C6DD1CA4", lines[1])
+        shown = json.loads(self.dead("show", "30/00-12345-C6DD1CA4", "--json").stdout)
+        self.assertNotIn("database", shown)
+
+    def test_check(self) -> None:
+        """Sums, a verdict each; in JSON each by itself as well."""
+        words = ("spool", "check", "--spool", str(self.folder))
+        lines = self.run_verb(*words).stdout.splitlines()
+        self.assertIn("dead: 3", lines)
+        self.assertEqual(
+            lines[-2:],
+            [
+                f"{self.folder}/{name}mcmtpush.db: version 3, sound"
+                for name in ("", "worker-2/")
+            ],
+        )
+        found = json.loads(self.run_verb(*words, "--json").stdout)
+        self.assertEqual((found["dead"], found["sound"]), (3, True))
+        self.assertEqual([each["dead"] for each in found["spools"]], [2, 1])
