@@ -28,7 +28,12 @@ DOMAIN = "max_resident_active_queue = 5000\n  max_outbound_connections = {connec
 
 
 def backlog(
-    folder: Path, count: int, *, scheme: str = "apn", connections: int = 4
+    folder: Path,
+    count: int,
+    *,
+    scheme: str = "apn",
+    connections: int = 4,
+    extra: str = "",
 ) -> Figures:
     """Deliver all that is in the spool."""
     fill(folder, count)
@@ -36,9 +41,10 @@ def backlog(
     with (
         house.simulator(folder, scheme=scheme) as port,
         house.gateway(
-            folder, domain=domain, scheme=scheme, apns_port=port, wait=False
+            folder, domain=domain, scheme=scheme, apns_port=port, wait=False,
+            extra=extra,
         ) as process,
-    ):
+    ):  # fmt: skip
         first = journalled(folder)
         house.wait_until("the first delivery", lambda: first.read() > 0)
         with process.watched() as cost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import delivery, depth, errors, http2, latency, pipe
+from bench import delivery, depth, errors, hooks, http2, latency, pipe
 from bench.peers import AIOSMTPD, BARE, HARAKA_QUEUE, POSTFIX, Peer
 from bench.reception import contenders, pipelined, source
 from bench.run import Goal, Scenario
@@ -68,6 +68,16 @@ SCENARIOS = (
         "delivery-http2", "Delivery alone, HTTP/2", 50_000,
         delivery.HTTP2,
         [Goal("messages/s", f"{OURS} to nghttpd", at_least=15_000)], smoke=1000,
+    ),
+    Scenario(
+        "hooks-binary", "Delivery alone with a hook, binary protocol", 50_000,
+        hooks.BINARY, [Goal("messages/s", "Python changes", "no hook", at_least=0.5)],
+        figure="cpu us", smoke=300,
+    ),
+    Scenario(
+        "hooks-http2", "Delivery alone with a hook, HTTP/2", 30_000,
+        hooks.HTTP2, [Goal("messages/s", "Python changes", "no hook", at_least=0.5)],
+        figure="cpu us", smoke=300,
     ),
     Scenario(
         "http2-100", "HTTP/2 clients, one connection, 100 streams, 100 bytes",

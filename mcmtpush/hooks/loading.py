@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from mcmtpush.config.views import ScriptSettings
 from mcmtpush.errors import ConfigError, ConfigErrors, HookError
-from mcmtpush.hooks import python
+from mcmtpush.hooks import lua, python
 from mcmtpush.hooks.chain import Chain, Provider
 from mcmtpush.hooks.source import Source, fault, read_source
 from mcmtpush.ports import Files
@@ -29,26 +29,17 @@ class Loader(Protocol):
 
 
 _CHECKS: Final[Mapping[str, Callable[[Source], None]]] = MappingProxyType(
-    {"python": python.check}
+    {"python": python.check, "lua": lua.check}
 )
 
 
 def check(script: ScriptSettings, files: Files) -> list[str]:
     """What is wrong with a script as far as can be seen without running it."""
     try:
-        _language(script, _CHECKS)(read_source(script, files))
+        _CHECKS[script.language](read_source(script, files))
     except ConfigError as error:
         return [error.message]
     return []
-
-
-T = TypeVar("T")
-
-
-def _language(script: ScriptSettings, known: Mapping[str, T]) -> T:
-    if script.language not in known:
-        raise fault(script, "this version runs no scripts in Lua")
-    return known[script.language]
 
 
 def load(
@@ -65,12 +56,15 @@ def load(
     """
     if not scripts:
         return None
-    loaders: Mapping[str, Loader] = {"python": python.PythonLoader()}
+    loaders: Mapping[str, Loader] = {
+        "python": python.PythonLoader(),
+        "lua": lua.LuaLoader(files),
+    }
     providers: list[Provider] = []
     faults: list[ConfigError] = []
     for script in scripts:
         try:
-            loader = _language(script, loaders)
+            loader = loaders[script.language]
             providers += loader.load(read_source(script, files), warn)
         except ConfigError as error:
             faults.append(error)

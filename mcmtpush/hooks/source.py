@@ -17,6 +17,9 @@ from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Files
 
 
+BOOT: Final = "msys.boot"
+"""Momentum's own base script, which its configurations name; nothing is in it here."""
+
 SUFFIXES: Final = {"lua": ".lua", "python": ".py"}
 
 
@@ -56,6 +59,8 @@ def candidates(script: ScriptSettings) -> list[str]:
 
 def read_source(script: ScriptSettings, files: Files) -> Source:
     """Find and read it; raises ConfigError."""
+    if script.language == "lua" and script.source.replace("/", ".") == BOOT:
+        return Source(script, BOOT, "")
     paths = candidates(script)
     for path in paths:
         try:

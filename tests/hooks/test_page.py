@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
+from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.views import ScriptSettings
 from mcmtpush.files import DiskFiles
 from mcmtpush.hooks import api
@@ -56,6 +58,30 @@ class PageTests(TestCase):
             found = set(re.findall(r"`(?:\w+\.)?(\w+)[`(]", " ".join(rows)))
             self.assertEqual(found, names(view), title)
 
+    def test_lua(self) -> None:
+        """What the prelude offers and takes away is what the page says."""
+        section = self.text.partition("\n## Lua\n")[2].partition("\n## ")[0]
+        prelude = (ROOT / "mcmtpush" / "hooks" / "prelude.lua").read_text()
+        for name in (
+            "io",
+            "debug",
+            "package",
+            "load",
+            "loadstring",
+            "dofile",
+            "getfenv",
+        ):
+            self.assertIn(f"_G.{name}", prelude)
+            self.assertIn(f"`{name}`", section)
+        for name in re.findall(r'\["(msys\.[a-z.]+)"\] =', prelude):
+            self.assertIn(f"`{name}`", self.text)
+        for name in re.findall(r"^  (\w+) = lent", prelude, re.MULTILINE):
+            self.assertIn(f"`json.{name}", section)
+        for option in ("memory_limit", "instruction_limit"):
+            self.assertIn(f"| `{option}` |", section)
+        self.assertIn(str(OPTIONS["instruction_limit"].default), section)
+        self.assertEqual(OPTIONS["memory_limit"].default, 64 * 1024 * 1024)
+
     def test_constants(self) -> None:
         """With their values."""
         for name in api.__all__:
@@ -69,11 +95,14 @@ class PageTests(TestCase):
 class SampleTests(TestCase):
     """conf/policy."""
 
-    def test_python(self) -> None:
-        """Compiles, begins, and does what its comments say."""
-        script = ScriptSettings(
-            "quiet", "python", "policy.quiet", (str(ROOT / "conf"),)
-        )
+    def test_samples(self) -> None:
+        """Both compile, begin, and do what their comments say."""
+        self.try_out("python")
+        self.try_out("lua")
+
+    def try_out(self, language: Literal["python", "lua"]) -> None:
+        folders = (str(ROOT / "conf"),)
+        script = ScriptSettings("quiet", language, "policy.quiet", folders)
         warned: list[str] = []
         self.assertEqual(check(script, DiskFiles()), [])
         chain = load([script], DiskFiles(), warned.append, lambda p: a_chain(*p))

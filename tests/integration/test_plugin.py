@@ -318,6 +318,46 @@ class PolicyTests(TestCase):
         self.assertIn("deinit three", site.output())
         self.assertNotIn("Traceback", site.output())
 
+    def test_lua(self) -> None:
+        """Momentum's stanza, over both schemes; one script never ends and is ended."""
+        site = Site.make(
+            Path(self.mktemp()).absolute(), delivery_response_timeout="200"
+        )
+        folder = site.folder / "conf" / "push"
+        folder.mkdir()
+        (folder / "mcmt_policy.lua").write_text(
+            'require("msys.apn")\nlocal mod = {}\n'
+            "function mod:init() return true end\n"
+            "function mod:apn_request_eval(req, msg)\n"
+            '  if req.json.aps.alert == "loop" then while true do end end\n'
+            '  req.json.aps.alert = msg:rcptto() .. "!"\n'
+            '  req.headers["apns-collapse-id"] = "lua"\n'
+            'end\nmsys.registerModule("mcmt_policy", mod)\n'
+        )
+        with site.configuration.open("a") as configuration:
+            configuration.write(
+                'scriptlet "scriptlet" {\n'
+                '  script "mcmt_policy" { source = "push.mcmt_policy" }\n'
+                '  script "boot" { source = "msys.boot" }\n}\nalerting { }\n'
+            )
+        people = ("1@apn_example.com", "2@apn2_example.com")
+        with site.running() as child:
+            for alert in ("loop", "hello"):
+                with smtplib.SMTP("127.0.0.1", site.smtp_port, timeout=30) as client:
+                    for person in people:
+                        client.sendmail("a@example.net", [person], message(alert))
+            wait_until("both sent", lambda: len(site.records("D")) == 2)
+            wait_until("both put off", lambda: len(site.records("T")) == 2)
+            self.assertEqual(terminate(child), 0)
+        self.assertEqual(
+            {line["payload"] for line in site.journal()},
+            {f'{{"aps":{{"alert":"{person}!"}}}}' for person in people},
+        )
+        ids = {line.get("collapse_id") for line in site.journal()}
+        self.assertEqual(ids, {None, "lua"})
+        self.assertIn("instruction_limit", site.records("T")[0][-1])
+        self.assertNotIn("Traceback", site.output())
+
     def test_bad_script_at_the_start(self) -> None:
         """One line, exit code 1."""
         site = Site.make(Path(self.mktemp()).absolute())

@@ -1,0 +1,239 @@
+-- What a script finds: the names of Momentum's policies, Lua's own libraries but for
+-- those that reach outside, and a bound on what one call may take.
+--
+-- Run once for each configuration, with a table of what the program lends; returns
+-- what the program calls.
+
+local lent = ...
+
+local debug, coroutine = debug, coroutine
+local error, rawpcall, rawxpcall, type, tostring = error, pcall, xpcall, type, tostring
+local create, resume, sethook = coroutine.create, coroutine.resume, debug.sethook
+local getinfo, concat = debug.getinfo, table.concat
+
+-- -- a bound ------------------------------------------------------------------------
+
+local LIMIT = lent.instruction_limit
+local STEP = LIMIT < 10000 and LIMIT or 10000
+local TOO_LONG = "it took more than " .. LIMIT .. " instructions (instruction_limit)"
+local left, exhausted = 0, false
+
+local function tick()
+  left = left - STEP
+  if left <= 0 then
+    exhausted = true
+    error(TOO_LONG, 2)
+  end
+end
+
+local function bound(...)
+  if LIMIT > 0 then
+    sethook(...)
+  end
+end
+
+-- Whoever catches errors does not catch that one.
+local function pass(...)
+  if exhausted then
+    error(TOO_LONG, 0)
+  end
+  return ...
+end
+
+function pcall(f, ...)
+  return pass(rawpcall(f, ...))
+end
+
+function xpcall(f, handler)
+  return pass(rawxpcall(f, handler))
+end
+
+function coroutine.create(f)
+  local made = create(f)
+  bound(made, tick, "", STEP)
+  return made
+end
+
+function coroutine.resume(...)
+  return pass(resume(...))
+end
+
+local function unwrap(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+function coroutine.wrap(f)
+  local made = coroutine.create(f)
+  return function(...)
+    return unwrap(pass(resume(made, ...)))
+  end
+end
+
+-- -- calls from the program ---------------------------------------------------------
+
+local source, line = "", 0
+
+local function locate(fault)
+  local level = 2
+  while true do
+    local info = getinfo(level, "Sl")
+    if not info then
+      return fault
+    end
+    if info.currentline > 0 and info.source ~= "=policy" then
+      source, line = info.source, info.currentline
+      return fault
+    end
+    level = level + 1
+  end
+end
+
+local function finish(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return (...)
+end
+
+local function call(f, self, a, b)
+  left, exhausted, source, line = LIMIT, false, "", 0
+  return finish(rawxpcall(function()
+    return f(self, a, b)
+  end, locate))
+end
+
+bound(tick, "", STEP)
+
+-- -- what is known of the program's values ------------------------------------------
+
+debug.getmetatable(lent.null).__len = function(value)
+  return lent.length(value)
+end
+
+local rawpairs, rawipairs = pairs, ipairs
+
+function pairs(value)
+  if type(value) ~= "userdata" then
+    return rawpairs(value)
+  end
+  local keys, at = lent.keys(value), 0
+  return function()
+    at = at + 1
+    local key = keys[at]
+    if key ~= nil then
+      return key, value[key]
+    end
+  end
+end
+
+function ipairs(value)
+  if type(value) ~= "userdata" then
+    return rawipairs(value)
+  end
+  local at = 0
+  return function()
+    at = at + 1
+    local item = value[at]
+    if item ~= nil then
+      return at, item
+    end
+  end
+end
+
+-- -- Momentum's names ---------------------------------------------------------------
+
+local registered, open = {}, false
+
+local delivery, core, apn = {}, {}, {}
+for name, value in rawpairs(lent.constants) do
+  core[name] = value
+  if name:find("^DELIVERY_") then
+    delivery[name] = value
+  elseif name:find("^APNS_") then
+    apn[name] = value
+  end
+  _G[name] = value
+end
+apn.apn_status_classifier = lent.apn_status_classifier
+
+msys = { core = core, apn = apn, delivery = delivery, extended = { message = {} } }
+
+function msys.registerModule(name, functions)
+  if not open then
+    error("a module is registered when its script is loaded", 2)
+  end
+  if type(name) ~= "string" or type(functions) ~= "table" then
+    error("registerModule wants a name and a table", 2)
+  end
+  registered[#registered + 1] = { name, functions }
+end
+
+json = {
+  decode = lent.decode,
+  encode = lent.encode,
+  new = lent.new,
+  null = lent.null,
+  strerror = lent.strerror,
+}
+for name, value in rawpairs(lent.json_errors) do
+  json[name] = value
+end
+
+function print(...)
+  local texts = {}
+  for at = 1, select("#", ...) do
+    texts[at] = tostring((select(at, ...)))
+  end
+  lent.print(concat(texts, "\t"))
+end
+
+local loaded = {
+  strict = true,
+  json = json,
+  msys = msys,
+  ["msys.boot"] = msys,
+  ["msys.core"] = core,
+  ["msys.apn"] = apn,
+  ["msys.delivery"] = delivery,
+  ["msys.extended.message"] = msys.extended.message,
+  string = string,
+  table = table,
+  math = math,
+}
+
+function require(name)
+  local key = (tostring(name):gsub("/", "."))
+  if loaded[key] == nil then
+    loaded[key] = true
+    local result = lent.compile(name)()
+    if result ~= nil then
+      loaded[key] = result
+    end
+  end
+  return loaded[key]
+end
+
+-- -- no way out ---------------------------------------------------------------------
+
+os = { clock = os.clock, date = os.date, difftime = os.difftime, time = os.time }
+string.dump = nil
+_G.debug, _G.io, _G.package, _G.module, _G.python, _G.newproxy = nil, nil, nil, nil, nil, nil
+_G.dofile, _G.load, _G.loadfile, _G.loadstring = nil, nil, nil, nil
+_G.collectgarbage, _G.getfenv, _G.setfenv, _G.gcinfo = nil, nil, nil, nil
+
+return {
+  call = call,
+  where = function()
+    return source, line
+  end,
+  begin = function()
+    registered, open = {}, true
+  end,
+  take = function()
+    open = false
+    return registered
+  end,
+}
