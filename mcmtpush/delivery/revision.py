@@ -68,22 +68,20 @@ def revise_request(
         return request, None
     if isinstance(answer, Refused):
         return answer, None
-    said = dict(answer.push.headers)
+    said = answer.push.headers
     if answer.expiry != expiry and said.get(_EXPIRATION) == shown.get(_EXPIRATION):
-        said[_EXPIRATION] = str(answer.expiry)
-    injected = entry.push.headers if entry.push is not None else {}
-    headers = {**injected, **_differences(shown, said)}
-    gone = shown.keys() - said.keys()
-    changed = evolve(
-        answer.push,
-        headers={name: text for name, text in headers.items() if name not in gone},
-    )
-    for name in gone & _DEFAULTS.keys():
-        defaults = evolve(defaults, **_DEFAULTS[name])
-    again = build_request(
-        changed, message_id=draft.message.id, now=now, defaults=defaults
-    )
-    return again, evolve(answer, push=changed)
+        said = {**said, _EXPIRATION: str(answer.expiry)}
+    headers = dict(entry.push.headers if entry.push is not None else {})
+    headers |= {n: text for n, text in said.items() if shown.get(n) != text}
+    for name in shown.keys() - said.keys():
+        headers.pop(name, None)
+        defaults = evolve(defaults, **_DEFAULTS.get(name, {}))
+    push = answer.push
+    push = PushPart(push.token, push.payload, push.return_path, headers)
+    message = answer.message
+    again = build_request(push, message_id=message.id, now=now, defaults=defaults)
+    changed = Draft(message, push, 0, draft.id, answer.expiry, draft.attempts)
+    return again, changed
 
 
 def note(attempt: Attempt, draft: Draft | None) -> Attempt:
@@ -124,7 +122,3 @@ def _seconds(text: str | None, now: float, defaults: RequestDefaults) -> int:
         return int(text)
     seconds = defaults.expiry_seconds
     return int(now + seconds) if seconds else 0
-
-
-def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in after.items() if before.get(name) != text}

@@ -93,6 +93,7 @@ _CLASSES: Final = {
     StatusClass.PERMANENT: DELIVERY_PERMFAILED,
 }
 _LATEST: Final = 9_999_999_999
+_UNREAD: Final = object()
 
 
 def apn_status_classifier(status: int) -> int:
@@ -154,7 +155,7 @@ class Request:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        self._json: Any = self
+        self._json: Any = _UNREAD
         self._token = draft.push.token
         self._expiry = draft.expiry
         self.command = draft.command
@@ -186,7 +187,7 @@ class Request:
     @property
     def json(self) -> Any:
         """The payload: dicts, lists, texts, numbers, to be changed in place or set."""
-        if self._json is self:
+        if self._json is _UNREAD:
             payload = self._draft.push.payload
             self._json = orjson.loads(payload) if payload else {}
         return self._json
@@ -198,7 +199,7 @@ class Request:
     @property
     def json_read(self) -> bool:
         """Whether anybody looked at the payload, and so may have changed it."""
-        return self._json is not self
+        return self._json is not _UNREAD
 
 
 class Response:

@@ -127,7 +127,7 @@ def _drafted(draft: Draft, request: Request, message: Message, last: str) -> Dra
     if same:
         return draft
     push = PushPart(request.token, payload, push.return_path, headers)
-    return evolve(draft, message=accepted, push=push, expiry=expiry)
+    return Draft(accepted, push, draft.command, draft.id, expiry, draft.attempts)
 
 
 # -- results -------------------------------------------------------------------------
