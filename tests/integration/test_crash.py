@@ -100,10 +100,16 @@ class Load:
 
 @define
 class Findings:
-    """The log and the journal, compared with what was answered."""
+    """The log and the journal, compared with what was answered.
+
+    Attributes:
+        outlived_seconds: how long after a kill the simulator may still take what was
+            written before it; none where it dies as well.
+    """
 
     answered: dict[str, str]
     kills: list[float]
+    outlived_seconds: float = 0.0
     recorded: dict[str, int] = field(factory=lambda: defaultdict(int))
     accepted: dict[str, list[float]] = field(factory=lambda: defaultdict(list))
 
@@ -136,7 +142,7 @@ class Findings:
         """How many kills came while its answer was still waited for."""
         found = set()
         for at in self.accepted[self.answered[message_id]]:
-            place = bisect_left(self.kills, at)
+            place = bisect_left(self.kills, at - self.outlived_seconds)
             if self.kills[place : place + 1] and (
                 self.kills[place] - at <= WINDOW_SECONDS
             ):
