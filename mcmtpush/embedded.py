@@ -16,7 +16,7 @@ from mcmtpush.config.views import ProcessSettings, SimulatorSettings
 from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Now
 from mcmtpush.reception.opening import open_socket
-from mcmtpush.simulator.binary import ApnsSimulatorFactory, JournalFile
+from mcmtpush.simulator.binary import ApnsSimulatorFactory
 from mcmtpush.simulator.certificates import (
     CertificatePaths,
     make_development_certificates,
@@ -24,9 +24,10 @@ from mcmtpush.simulator.certificates import (
 )
 from mcmtpush.simulator.http2 import ALPN, ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
+from mcmtpush.simulator.journalfile import JournalFile
 from mcmtpush.simulator.provider.trust import Keyring
 from mcmtpush.simulator.script import Script
-from mcmtpush.simulator.tap import load_script, read_authority, read_development_key
+from mcmtpush.simulator.source import load_script, read_authority, read_development_key
 
 
 @define(eq=False)

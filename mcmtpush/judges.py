@@ -17,7 +17,7 @@ from mcmtpush.config.tokens import shown
 from mcmtpush.errors import ConfigError, ConfigErrors
 from mcmtpush.hooks.loading import check as check_policy
 from mcmtpush.records.macros import check_format
-from mcmtpush.simulator.script import read_script
+from mcmtpush.simulator.reader import read_script
 
 
 def check_ciphers(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The simulator's gateway and feedback service, as Twisted factories.
+"""The simulator's gateway, as a Twisted factory.
 
 Carries verdicts out: answers, waits, lingers, closes, resets.  TLS is put around
 by whoever listens; what is thought of a frame is `verdict`'s business.
@@ -6,10 +6,8 @@ by whoever listens; what is thought of a frame is `verdict`'s business.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.interfaces import (
@@ -23,7 +21,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mcmtpush.apns.feedback import encode_feedback
 from mcmtpush.apns.frames import Frame, FrameReader, Malformed
 from mcmtpush.apns.reasons import INVALID_TOKEN
 from mcmtpush.ports import Clock, Dice, Now
@@ -253,105 +250,3 @@ class ApnsSimulatorFactory(ServerFactory):
         """Cut every connection off; for whoever takes the listener down."""
         for protocol in list(self.connected):
             protocol.transport.abortConnection()
-
-
-@implementer(IHandshakeListener)
-class ApnsFeedbackProtocol(Protocol):
-    """One reader of the feedback service: it is told everything at once."""
-
-    transport: Any
-
-    def __init__(self, server: ApnsFeedbackFactory) -> None:
-        self._server = server
-        self._timer: IDelayedCall | None = None
-
-    def connectionMade(self) -> None:
-        """Begin, after the handshake where there is TLS."""
-        abort = self.transport.abortConnection
-        self._timer = self._server.clock.callLater(PATIENCE_SECONDS, abort)
-        if not INegotiated.providedBy(self.transport):
-            self.handshakeCompleted()
-
-    def handshakeCompleted(self) -> None:
-        """Send all records, which are then forgotten, and close."""
-        self.transport.write(encode_feedback(self._server.gone.take()))
-        self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nothing is waited for any more."""
-        _log.debug("feedback connection: {why}", why=reason.getErrorMessage())
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-
-
-class ApnsFeedbackFactory(ServerFactory):
-    """The pretend feedback service, port 2196; what is read is gone."""
-
-    noisy = False
-
-    def __init__(self, *, gone: GoneTokens, clock: Clock) -> None:
-        self.gone = gone
-        self.clock = clock
-
-    def buildProtocol(self, addr: IAddress | None) -> ApnsFeedbackProtocol:
-        """Every reader gets what there is since the last one."""
-        _log.debug("feedback connection from {peer}", peer=addr)
-        protocol = ApnsFeedbackProtocol(self)
-        protocol.factory = self
-        return protocol
-
-
-def _ends_torn(path: str) -> bool:
-    """Whether a process that was killed left part of a line."""
-    place = Path(path)
-    if not place.is_file() or not place.stat().st_size:
-        return False
-    with place.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
-
-
-class JournalFile:
-    """Where a journal's lines go: appended and visible to readers at once.
-
-    A fragment that a killed process left is ended with a line feed.  Raises OSError
-    when the file cannot be opened.  Later failures are told in the diagnostics, once
-    until writing works again; the lines are lost.
-    """
-
-    def __init__(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._path = path
-        self._descriptor = os.open(path, flags, 0o640)
-        self._failed = False
-        if _ends_torn(path):
-            self.write(b"\n")
-
-    def write(self, lines: bytes) -> None:
-        """Append whole lines; after `close` they go nowhere."""
-        if self._descriptor < 0:
-            return
-        rest = memoryview(lines)
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError as error:
-            self._tell(error)
-        else:
-            self._failed = False
-
-    def close(self) -> None:
-        """Let go of the file; connections that end later are not told."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _tell(self, error: OSError) -> None:
-        if not self._failed:
-            _log.error(
-                "the simulator's journal {path} cannot be written, its lines are "
-                "lost until it can: {error}",
-                path=self._path,
-                error=error,
-            )
-        self._failed = True

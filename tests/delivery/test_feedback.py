@@ -36,11 +36,11 @@ from mcmtpush.delivery.feedback import (
 )
 from mcmtpush.delivery.tls import TlsContexts, TlsEndpoint
 from mcmtpush.errors import ConfigError, LocalProtocolError
-from mcmtpush.simulator.binary import ApnsFeedbackFactory
 from mcmtpush.simulator.certificates import (
     make_development_certificates,
     server_context,
 )
+from mcmtpush.simulator.feedback import ApnsFeedbackFactory
 from mcmtpush.simulator.verdict import GoneTokens
 from tests.delivery.stage import Always, Gateways, Wire
 from tests.support.case import TestCase, readable

@@ -55,7 +55,7 @@ from mcmtpush.simulator.certificates import (
     server_context,
 )
 from mcmtpush.simulator.journal import Journal
-from mcmtpush.simulator.script import read_script
+from mcmtpush.simulator.reader import read_script
 from mcmtpush.simulator.verdict import Verdict
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Accepted, Discarded, Refused, Undecided

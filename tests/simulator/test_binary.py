@@ -1,9 +1,7 @@
-"""The pretend gateway on pretend wires: answers, tails, faults, feedback."""
+"""The pretend gateway on pretend wires: answers, tails, faults."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import orjson
@@ -12,89 +10,28 @@ from hypothesis import strategies as st
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
 
-from mcmtpush.apns.feedback import FeedbackReader, FeedbackRecord
-from mcmtpush.apns.frames import encode_notification
-from mcmtpush.simulator.binary import (
-    PATIENCE_SECONDS,
-    ApnsFeedbackFactory,
-    ApnsSimulatorFactory,
-    JournalFile,
-)
+from mcmtpush.simulator.binary import PATIENCE_SECONDS
 from mcmtpush.simulator.certificates import (
     make_development_certificates,
     server_context,
 )
-from mcmtpush.simulator.journal import Journal
-from mcmtpush.simulator.script import Action, Answer, Rule, Script, read_script
-from mcmtpush.simulator.verdict import GoneTokens
-from tests.support.case import TestCase, readable
-
-
-TOKEN = bytes(range(32))
-BAD = b"\xff" * 32
-PAYLOAD = b'{"aps":{"alert":"hi"}}'
-NO_FAULTS = Script()
-REFUSE_BAD = Rule(action=Action.REFUSE, status=8, token=BAD[:2])
-
-
-class Wire(StringTransport):
-    """A transport that remembers single writes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[str] = []
-
-    def write(self, data: bytes) -> None:
-        """Remember, as hexadecimal text."""
-        super().write(data)
-        self.writes.append(data.hex())
-
-
-def note(identifier: int, token: bytes = TOKEN) -> bytes:
-    """A good command 2 frame."""
-    return encode_notification(identifier, token, PAYLOAD, 0, 10)
-
-
-def notes(*identifiers: int) -> bytes:
-    """Good frames, back to back."""
-    return b"".join(note(identifier) for identifier in identifiers)
-
-
-class GatewayCase(TestCase):
-    """A gateway, its clock, its journal, and wires to it."""
-
-    def start(self, script: Script = NO_FAULTS) -> None:
-        self.clock = Clock()
-        self.written: list[bytes] = []
-        self.journal = Journal(write=self.written.append, keep=1000)
-        self.factory = ApnsSimulatorFactory(
-            script=script,
-            journal=self.journal,
-            clock=self.clock,
-            now=lambda: 1_700_000_000 + self.clock.seconds(),
-            dice=Random(script.seed),
-        )
-
-    def setUp(self) -> None:
-        self.start()
-
-    def connect(self) -> tuple[Protocol, Wire]:
-        """A client's connection without TLS."""
-        protocol = self.factory.buildProtocol(None)
-        wire = Wire()
-        protocol.makeConnection(wire)
-        return protocol, wire
-
-    def verdicts(self) -> list[tuple[int, str]]:
-        """Identifier and verdict of every line."""
-        return [(line.identifier, line.verdict) for line in self.journal.lines]
+from mcmtpush.simulator.reader import read_script
+from mcmtpush.simulator.script import Action, Answer, Rule, Script
+from tests.simulator.gateway import (
+    BAD,
+    PAYLOAD,
+    REFUSE_BAD,
+    TOKEN,
+    GatewayCase,
+    note,
+    notes,
+)
+from tests.support.case import readable
 
 
 class AnswerTests(GatewayCase):
@@ -458,38 +395,6 @@ class ForeignClientTests(GatewayCase):
         )
 
 
-class FeedbackTests(GatewayCase):
-    def read(self) -> tuple[list[FeedbackRecord], bool]:
-        """What a reader of the feedback service gets, and whether it closed."""
-        factory = ApnsFeedbackFactory(gone=self.factory.gone, clock=self.clock)
-        protocol = factory.buildProtocol(None)
-        wire = StringTransport()
-        protocol.makeConnection(wire)
-        protocol.dataReceived(b"ignored")
-        closed = wire.disconnecting
-        protocol.connectionLost(Failure(ConnectionDone()))
-        return FeedbackReader().feed(wire.value()), closed
-
-    def test_tells_invalid_tokens_once(self) -> None:
-        """Tokens refused with status 8 are told to the next reader only."""
-        self.start(Script(rules=(REFUSE_BAD,)))
-        self.connect()[0].dataReceived(note(1) + note(2, BAD))
-        self.connect()[0].dataReceived(note(1, b"short"))
-        self.clock.advance(0.25)
-        record = FeedbackRecord(1_700_000_000, BAD)
-        self.assertEqual(self.read(), ([record], True))
-        self.assertEqual(self.read(), ([], True))
-
-    def test_closing_is_bounded(self) -> None:
-        """A reader that does not go is cut off."""
-        factory = ApnsFeedbackFactory(gone=GoneTokens(), clock=self.clock)
-        protocol = factory.buildProtocol(None)
-        wire = StringTransport()
-        protocol.makeConnection(wire)
-        self.clock.advance(PATIENCE_SECONDS)
-        self.assertTrue(wire.disconnected)
-
-
 class Client(Protocol):
     """Remembers what it read."""
 
@@ -562,57 +467,3 @@ class TlsTests(GatewayCase):
         protocol.makeConnection(wire)
         self.clock.advance(PATIENCE_SECONDS)
         self.assertTrue(wire.disconnected)
-
-
-class JournalFileTests(TestCase):
-    def read(self) -> bytes:
-        return self.path.read_bytes()
-
-    def test_lines_are_there_at_once(self) -> None:
-        """Readers see a line as soon as it was written; old lines stay."""
-        self.path = Path(self.mktemp())
-        file = JournalFile(str(self.path))
-        file.write(b"one\n")
-        self.assertEqual(self.read(), b"one\n")
-        file.close()
-        file = JournalFile(str(self.path))
-        file.write(b"two\nthree\n")
-        self.assertEqual(self.read(), b"one\ntwo\nthree\n")
-        self.assertEqual(self.path.stat().st_mode & 0o777 & ~0o640, 0)
-        file.close()
-
-    def test_a_line_torn_by_a_dead_process_is_ended(self) -> None:
-        """What a killed simulator left of a line spoils no other line."""
-        for left, expected in ((b"one\ntw", b"one\ntw\nnew\n"), (b"", b"new\n")):
-            self.path = Path(self.mktemp())
-            self.path.write_bytes(left)
-            file = JournalFile(str(self.path))
-            file.write(b"new\n")
-            file.close()
-            self.assertEqual(self.read(), expected)
-
-    def test_a_full_disk_stops_nothing(self) -> None:
-        """What cannot be written is told and dropped; the gateway goes on."""
-        file = JournalFile("/dev/full")
-        with capturedLogs() as events:
-            file.write(b"one\n")
-            file.write(b"two\n")
-        file.close()
-        (event,) = events
-        self.assertIn("/dev/full cannot be written", formatEvent(event))
-
-    def test_closed(self) -> None:
-        """Connections that end after the file was closed write nowhere."""
-        self.path = Path(self.mktemp())
-        file = JournalFile(str(self.path))
-        file.write(b"one\n")
-        file.close()
-        with capturedLogs() as events:
-            file.write(b"two\n")
-            file.close()
-        self.assertEqual((self.read(), events), (b"one\n", []))
-
-    def test_missing_folder(self) -> None:
-        """A file that cannot be opened is the caller's to explain."""
-        with self.assertRaises(OSError):
-            JournalFile(str(Path(self.mktemp()) / "journal"))

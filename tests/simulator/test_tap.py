@@ -1,4 +1,4 @@
-"""The command line of `twistd apns-simulator`, up to the listening sockets."""
+"""The program `twistd apns-simulator`, up to the listening sockets."""
 
 from __future__ import annotations
 
@@ -6,138 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceMaker
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import ServerFactory
-from twisted.internet.testing import MemoryReactor
 from twisted.logger import capturedLogs, formatEvent
 from twisted.plugin import getPlugins
 
 from mcmtpush.simulator import tap
-from mcmtpush.simulator.binary import ApnsFeedbackFactory, ApnsSimulatorFactory
-from mcmtpush.simulator.certificates import (
-    make_development_certificates,
-    server_context,
-)
+from mcmtpush.simulator.argument import Address
+from mcmtpush.simulator.binary import ApnsSimulatorFactory
+from mcmtpush.simulator.certificates import make_development_certificates
+from mcmtpush.simulator.feedback import ApnsFeedbackFactory
 from mcmtpush.simulator.http2 import ApnsHttp2Factory
+from mcmtpush.simulator.listener import Closing, Listener
+from mcmtpush.simulator.options import Options
 from mcmtpush.simulator.script import Action, Rule, Script
-from mcmtpush.simulator.tap import (
-    Address,
-    KeyFile,
-    Listener,
-    Options,
-    read_address,
-    read_key_file,
-)
+from tests.simulator.program import NOW, complaint, parse
 from tests.support.case import TestCase
-
-
-NOW = 1_700_000_000.0
-
-
-def complaint(call: Any, *args: Any) -> str:
-    """The text of the SystemExit that this ends in."""
-    try:
-        call(*args)
-    except SystemExit as error:
-        return str(error.code)
-    raise AssertionError("it did not exit")
-
-
-def parse(*arguments: str) -> Options:
-    """The options of this command line."""
-    options = Options()
-    options.parseOptions(list(arguments))
-    return options
-
-
-class AddressTests(TestCase):
-    def test_forms(self) -> None:
-        """All forms of an address are read, and written back."""
-        for text, host, port in (
-            ("127.0.0.1:2195", "127.0.0.1", 2195),
-            (":2195", "", 2195),
-            ("[::1]:2195", "::1", 2195),
-            ("[::]:0", "::", 0),
-            ("localhost:1", "localhost", 1),
-        ):
-            self.assertEqual(read_address(text), Address(host, port))
-            self.assertEqual(str(read_address(text)), text)
-
-    def test_what_is_none(self) -> None:
-        """Whatever else there is, is refused."""
-        for text in ("", "2195", "host:", "host:x", "host:65536", ":-1", "[::1]", ":٣"):
-            with self.assertRaises(ValueError):
-                read_address(text)
-        with self.assertRaises(ValueError) as caught:
-            read_address("::1:2195")
-        self.assertIn("wants brackets", str(caught.exception))
-
-
-class KeyFileTests(TestCase):
-    def test_forms(self) -> None:
-        """A file, the ids of key and team, and maybe an environment."""
-        for text, expected in (
-            ("k.p8:A:B", KeyFile("k.p8", "A", "B")),
-            ("/a:b/k.p8:A:B", KeyFile("/a:b/k.p8", "A", "B")),
-            ("k.p8:A:B:production", KeyFile("k.p8", "A", "B", "production")),
-        ):
-            self.assertEqual(read_key_file(text), expected)
-
-    def test_what_is_none(self) -> None:
-        """Whatever else there is, is refused."""
-        for text in ("", "k.p8", "k.p8:A", ":A:B", "k.p8::B", "A:B:development"):
-            with self.assertRaises(ValueError):
-                read_key_file(text)
-
-
-class OptionsTests(TestCase):
-    def test_defaults(self) -> None:
-        """Without arguments it listens where Apple's clients look on this machine."""
-        options = parse()
-        self.assertEqual(options["listen"], Address("127.0.0.1", 2195))
-        self.assertEqual(options["old-tls"], 0)
-        others = {*options} - {"listen", "old-tls"}
-        self.assertEqual({options[name] for name in others}, {None})
-
-    def test_http2_alone(self) -> None:
-        """Who asks for HTTP/2 gets the binary half only by asking for it, too."""
-        self.assertIsNone(parse("--http2", ":1")["listen"])
-        both = parse("--http2", ":1", "--listen", ":2")
-        self.assertEqual(
-            (both["http2"], both["listen"]), (Address("", 1), Address("", 2))
-        )
-
-    def test_values(self) -> None:
-        """Addresses and numbers arrive as such."""
-        options = parse("--listen", ":1", "--feedback", "[::1]:2", "--seed", "7")
-        self.assertEqual(options["listen"], Address("", 1))
-        self.assertEqual(options["feedback"], Address("::1", 2))
-        self.assertEqual(options["seed"], 7)
-
-    def test_faults_are_one_line(self) -> None:
-        """Whatever is wrong with the arguments is one line."""
-        for arguments, text in (
-            (["--listen", "x"], "--listen: 'x' is no address, give HOST:PORT or :PORT"),
-            (["--feedback", "1"], "--feedback: '1' is no address"),
-            (["--seed", "x"], "--seed: 'x' is not a whole number"),
-            (["--key", "k.pem"], "--key needs --certificate"),
-            (["--http2", "x"], "--http2: 'x' is no address"),
-            (["--key-file", "k"], "'k' is no key, give FILE:KEYID:TEAMID"),
-            (["-c", "a", "-C", "b"], "not both"),
-            (["--frob"], "option --frob not recognized"),
-            (["extra"], "Wrong number of arguments"),
-        ):
-            said = complaint(parse, *arguments)
-            self.assertTrue(said.startswith("apns-simulator: "), said)
-            self.assertIn(text, said)
-            self.assertNotIn("\n", said)
-
-    def test_every_option_has_its_help(self) -> None:
-        """Help is given for every option."""
-        usage = Options().getUsage()
-        for name, *_, text in Options.optParameters + Options.optFlags:
-            self.assertIn(f"--{name}", usage)
-            self.assertTrue(text.endswith("."))
 
 
 class MakeServiceTests(TestCase):
@@ -145,7 +27,7 @@ class MakeServiceTests(TestCase):
         """The service; what it opened is closed at the end of the test."""
         service = tap.makeService(parse(*arguments))
         for child in service:
-            if isinstance(child, tap.Closing):
+            if isinstance(child, Closing):
                 self.addCleanup(child._close)
         return service
 
@@ -185,7 +67,7 @@ class MakeServiceTests(TestCase):
         ca = said.split("authority ")[1].split(",")[0]
         self.assertTrue(Path(ca).is_absolute())
         self.assertTrue(Path(ca).exists())
-        (closing,) = [child for child in service if isinstance(child, tap.Closing)]
+        (closing,) = [child for child in service if isinstance(child, Closing)]
         closing.stopService()
         self.assertFalse(Path(ca).parent.exists())
 
@@ -259,55 +141,6 @@ class MakeServiceTests(TestCase):
             said = complaint(self.make, *arguments)
             self.assertTrue(said.startswith("apns-simulator: /nonexistent/file: "))
             self.assertIn("No such file", said)
-
-
-class ListenerTests(TestCase):
-    def setUp(self) -> None:
-        paths = make_development_certificates(self.mktemp(), lambda: NOW)
-        self.context = server_context(paths.server, paths.server_key)
-        self.reactor = MemoryReactor()
-
-    def listener(self) -> Listener:
-        return Listener(
-            self.reactor,
-            "gateway",
-            Address("127.0.0.1", 2195),
-            ServerFactory(),
-            self.context,
-        )
-
-    def test_listens_once(self) -> None:
-        """It listens while privileged, says so, and not a second time."""
-        listener = self.listener()
-        with capturedLogs() as events:
-            listener.privilegedStartService()
-        listener.startService()
-        (call,) = self.reactor.sslServers
-        self.assertEqual((call[0], call[4]), (2195, "127.0.0.1"))
-        said = [formatEvent(event) for event in events]
-        self.assertEqual(len(said), 1)
-        self.assertTrue(said[0].startswith("APNs gateway listening on 127.0.0.1:"))
-        self.successResultOf(listener.stopService())
-
-    def test_starts_alone(self) -> None:
-        """Inside another service only startService is called."""
-        listener = self.listener()
-        listener.startService()
-        self.assertEqual(len(self.reactor.sslServers), 1)
-        self.successResultOf(listener.stopService())
-
-    def test_address_in_use(self) -> None:
-        """A socket that cannot be had is one line."""
-
-        def refuse(*_: Any, **__: Any) -> None:
-            raise CannotListenError("127.0.0.1", 2195, OSError(98, "in use"))
-
-        self.reactor.listenSSL = refuse
-        said = complaint(self.listener().startService)
-        self.assertEqual(
-            said,
-            "apns-simulator: cannot listen on 127.0.0.1:2195: in use",
-        )
 
 
 class PluginTests(TestCase):

@@ -12,7 +12,8 @@ from mcmtpush.simulator.http2 import ApnsHttp2Factory
 from mcmtpush.simulator.journal import Journal
 from mcmtpush.simulator.provider.identity import Identity
 from mcmtpush.simulator.provider.trust import Keyring
-from mcmtpush.simulator.script import Script, read_script
+from mcmtpush.simulator.reader import read_script
+from mcmtpush.simulator.script import Script
 from tests.simulator.caller import KEY, NOW, TOPIC, Caller
 from tests.support.case import TestCase
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.errors import ConfigErrors
-from mcmtpush.simulator.script import Action, Answer, Http2, Rule, Script, read_script
+from mcmtpush.simulator.reader import read_script
+from mcmtpush.simulator.script import Action, Answer, Http2, Rule, Script
 from mcmtpush.simulator.vocabulary import ANSWER, HTTP2, RULE, SCRIPT
 from tests.support.case import TestCase, readable
 
