@@ -269,8 +269,9 @@ class Session:
             self._end_now(self._end)
 
     def _end_now(self, end: Callable[[], None]) -> None:
-        """Behind all that was said."""
+        """Behind all that was said; what still waits is not said any more."""
         self._flush()
+        self._holds.stop()
         end()
 
     def _close(self, rule: Rule, stream: int) -> None:

@@ -49,6 +49,22 @@ class RuleTests(SessionCase):
         statuses = [caller.push().status for _ in range(8)]
         self.assertEqual(statuses, [200, 200, 503, 503, 200, 503, 503, 200])
 
+    def test_a_close_overtakes_what_waits(self) -> None:
+        """An answer that was still held is not sent, and not said to be."""
+        self.start(
+            {"do": "accept", "identifier": 1, "delay": 1},
+            {"do": "close", "identifier": 3},
+        )
+        caller = self.call()
+        heard = caller.push()
+        caller.push()
+        self.clock.advance(2)
+        caller.hang_up()
+        self.assertTrue(caller.closed)
+        self.assertEqual(heard.status, 0)
+        statuses = {line.stream: line.http_status for line in self.journal.lines}
+        self.assertEqual(statuses, {1: None, 3: None})
+
     def test_only_some_requests(self) -> None:
         """Of a topic or a push type."""
         self.start(
