@@ -13,7 +13,7 @@ from attrs import define, field
 
 from mcmtpush.apns.answers import may_drop
 from mcmtpush.config.views import QueueSettings
-from mcmtpush.disposition.bounce import notice_address
+from mcmtpush.disposition.address import notice_address
 from mcmtpush.disposition.classify import answer
 from mcmtpush.disposition.decide import Again, Decision, Done, Fail, Hold, Retry, Wait
 from mcmtpush.errors import LocalProtocolError

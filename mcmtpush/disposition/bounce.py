@@ -5,122 +5,25 @@ is owed is the caller's question, and that its envelope has a null sender, too.
 
 Rules of this file:
 
-- A value that strangers chose becomes one line of printable ASCII, of bounded
-  length, before it is put anywhere; what does not fit becomes a question mark.
-- Lines end with CR LF and are no longer than mail allows.  Only a message that is
-  returned whole may hold 8-bit bytes; the notice then declares them.
+- A value that strangers chose is put nowhere but through `line`.
+- Only a message that is returned whole may hold 8-bit bytes; the notice then
+  declares them.
 - Device tokens are shown by their first eight characters.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from types import MappingProxyType
-from typing import Final, Literal
 
-from mcmtpush.apns.reasons import (
-    INVALID_PAYLOAD_SIZE,
-    INVALID_TOKEN,
-    INVALID_TOKEN_SIZE,
-    MISSING_PAYLOAD,
-    MISSING_TOKEN,
-    status_text,
+from mcmtpush.disposition.diagnosis import (
+    advice_on,
+    diagnostic_of,
+    enhanced_code,
 )
-from mcmtpush.values import Message, Record
-
-
-Inline = Literal["headers", "none", "all"]
-"""How much of the failed message is returned."""
-
-ADDRESS_LIMIT: Final = 512
-"""Longest address in characters, as at reception."""
-
-_TEXT_LIMIT: Final = 800
-_LONGEST_LINE: Final = 998
-_LAST_SECOND: Final = 253402300799.0  # of the year 9999
-_CRLF: Final = b"\r\n"
-
-_UNFIT = re.compile(r"[^ -~]")
-_LINE_END = re.compile(rb"\r\n?|\n")
-_FIELDS = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z))*")
-_REPLY = re.compile(r"[245][0-9]{2}[ -]")
-_ENHANCED = re.compile(
-    r"(?:[245][0-9]{2}[ -])?[245]\.((?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}))"
-    r"(?![\w.])"
-)
-_ADDRESS = re.compile(
-    r"""(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*
-        |"(?:[ !#-\[\]-~]|\\[ -~])*")
-    @(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Za-z:.]+\])""",
-    re.VERBOSE,
-)
-
-_UNKNOWN: Final = "5.0.0"
-_BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        MISSING_TOKEN: "5.1.1",
-        INVALID_TOKEN_SIZE: "5.1.1",
-        INVALID_TOKEN: "5.1.1",
-        MISSING_PAYLOAD: "5.6.0",
-        INVALID_PAYLOAD_SIZE: "5.3.4",
-    }
-)
-"""RFC 3463 codes of Apple's statuses; all others say nothing more exact."""
-
-_IN_TIME: Final = (
-    "It could not be delivered in time.",
-    "Send it again if it is still of interest.",
-)
-_PUSH_ADVICE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "5.1.1": (
-            "The device token is missing, malformed or no longer valid.",
-            "Remove it, and send again only to a token that the app registers anew.",
-        ),
-        "5.6.0": (
-            "The message holds no payload that the service accepts.",
-            "Correct the JSON of the push part and send it again.",
-        ),
-        "5.3.4": (
-            "The payload is longer than the service accepts.",
-            "Shorten the JSON of the push part and send it again.",
-        ),
-        "5.4.5": _IN_TIME,
-        "5.4.7": _IN_TIME,
-    }
-)
-_MAIL_ADVICE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "5.1.1": (
-            "The receiving mail server does not know the address.",
-            "Correct it and send the message again.",
-        ),
-        "5.4.5": _IN_TIME,
-        "5.4.7": _IN_TIME,
-    }
-)
-_OTHER_ADVICE: Final = (
-    "The reason above is all that is known here.",
-    "If it does not tell you what to change, ask the postmaster of this system.",
-)
-
-
-def notice_address(message: Message, return_path: str | None) -> str | None:
-    """Where the notice about `message` goes, or None: nobody is to be told.
-
-    `return_path` is the push part's: None means MAIL FROM, the empty string the
-    null sender.  An address without a domain, or that is none, cannot be told.
-    """
-    address = message.sender if return_path is None else return_path
-    if len(address) > ADDRESS_LIMIT or not _ADDRESS.fullmatch(address):
-        return None
-    return address
+from mcmtpush.disposition.line import CRLF, date_of, lines_of, one_line, one_word
+from mcmtpush.disposition.part import Inline, free_boundary, make_part, original_part
+from mcmtpush.values import Record
 
 
 def render_notice(
@@ -147,21 +50,23 @@ def render_notice(
         at: the time in Date.
         message_id: with or without its angle brackets.
     """
-    host = _word(hostname) or "localhost"
-    original = _original(mail, inline_original)
+    host = one_word(hostname) or "localhost"
+    original = original_part(mail, inline_original)
     parts = [
-        _part("text/plain; charset=us-ascii", _explanation(failure, host, original)),
-        _part("message/delivery-status", _report(failure, host)),
+        make_part(
+            "text/plain; charset=us-ascii", _explanation(failure, host, original)
+        ),
+        make_part("message/delivery-status", _report(failure, host)),
     ]
     if original is not None:
         parts.append(original)
-    boundary = _free_boundary(parts)
+    boundary = free_boundary(parts)
     header = [
         f"From: Mail Delivery System <{_daemon(mailerdaemon, host)}>",
-        f"To: <{_word(to)}>",
-        f"Subject: Delivery failed (message {_line(failure.message.id)})",
-        f"Date: {_date(at)}",
-        f"Message-ID: <{_word(message_id)}>",
+        f"To: <{one_word(to)}>",
+        f"Subject: Delivery failed (message {one_line(failure.message.id)})",
+        f"Date: {date_of(at)}",
+        f"Message-ID: <{one_word(message_id)}>",
         "Auto-Submitted: auto-replied",
         "MIME-Version: 1.0",
         "Content-Type: multipart/report; report-type=delivery-status;",
@@ -171,84 +76,31 @@ def render_notice(
         header.append("Content-Transfer-Encoding: 8bit")
     mark = b"--" + boundary.encode("ascii")
     framed = [piece for part in parts for piece in (mark, part)]
-    return _CRLF.join([_lines(*header), *framed, mark + b"--", b""])
-
-
-# -- what strangers chose ------------------------------------------------------------
-
-
-def _line(text: str, limit: int = ADDRESS_LIMIT) -> str:
-    return _UNFIT.sub("?", text[:limit])
-
-
-def _word(text: str) -> str:
-    """For places in angle brackets, and where a blank would end the value."""
-    return re.sub("[ <>]", "", _line(text))
+    return CRLF.join([lines_of(*header), *framed, mark + b"--", b""])
 
 
 def _daemon(mailerdaemon: str | None, host: str) -> str:
     """The address alone, also when the operator wrote a name before it."""
     inner = re.search("<([^<>]*)>", mailerdaemon or "")
-    address = _word(inner[1] if inner else mailerdaemon or "") or "mailer-daemon"
+    address = one_word(inner[1] if inner else mailerdaemon or "") or "mailer-daemon"
     return address if "@" in address else f"{address}@{host}"
-
-
-def _date(at: float) -> str:
-    second = int(min(max(at, 0.0), _LAST_SECOND))
-    return format_datetime(datetime.fromtimestamp(second, UTC))
-
-
-# -- why -----------------------------------------------------------------------------
-
-
-def _is_mail(failure: Record) -> bool:
-    """Whether a mail server answered: Apple's statuses are below 256."""
-    return failure.status is not None and 400 <= failure.status <= 599
-
-
-def _enhanced(failure: Record) -> str:
-    """The RFC 3463 code: its class is always 5, for we do not try again."""
-    found = _ENHANCED.match(failure.detail)
-    if found is not None:
-        return f"5.{found[1]}"
-    return _BY_STATUS.get(failure.status or 0, _UNKNOWN)
-
-
-def _diagnostic(failure: Record) -> tuple[str, str]:
-    """Type and text of Diagnostic-Code.
-
-    Our own reason for giving up stands behind the last answer, in parentheses.
-    """
-    status, text = failure.status, _line(failure.detail, _TEXT_LIMIT).strip()
-    reply = _REPLY.match(text) is not None
-    if status is None:
-        return ("smtp" if reply else "x-mcmtpush"), text or "no reason given"
-    if _is_mail(failure):
-        return "smtp", text if reply else f"{status} {text}".strip()
-    if reply:
-        return "x-apns", f"{status} {status_text(status)} ({text})"
-    return "x-apns", f"{status} {text or status_text(status)}"
-
-
-# -- the parts -----------------------------------------------------------------------
 
 
 def _explanation(failure: Record, host: str, original: bytes | None) -> bytes:
     message = failure.message
     token = failure.token
-    advice = _MAIL_ADVICE if _is_mail(failure) else _PUSH_ADVICE
-    return _lines(
+    return lines_of(
         f"This is the notification and mail gateway at {host}.",
         "",
         "A message of yours could not be delivered and will not be tried again.",
         "",
-        f"  Message:      {_line(message.id)}",
-        f"  Recipient:    {_line(message.recipient)}",
-        *([f"  Device token: {_line(token[:8])}..."] if token else []),
-        f"  Accepted:     {_date(message.received_at)}",
-        f"  Reason:       {_diagnostic(failure)[1]}",
+        f"  Message:      {one_line(message.id)}",
+        f"  Recipient:    {one_line(message.recipient)}",
+        *([f"  Device token: {one_line(token[:8])}..."] if token else []),
+        f"  Accepted:     {date_of(message.received_at)}",
+        f"  Reason:       {diagnostic_of(failure)[1]}",
         "",
-        *advice.get(_enhanced(failure), _OTHER_ADVICE),
+        *advice_on(failure),
         "",
         "The next part of this notice says the same to programs."
         + (
@@ -265,16 +117,16 @@ def _report(failure: Record, host: str) -> bytes:
     peer = []
     if failure.remote_ip:
         peer.append(f"Remote-MTA: dns; {_literal(failure.remote_ip)}")
-    return _lines(
+    return lines_of(
         f"Reporting-MTA: dns; {host}",
-        f"Original-Envelope-Id: {_line(message.id)}",
-        f"Arrival-Date: {_date(message.received_at)}",
+        f"Original-Envelope-Id: {one_line(message.id)}",
+        f"Arrival-Date: {date_of(message.received_at)}",
         "",
-        f"Final-Recipient: rfc822; {_line(message.recipient)}",
+        f"Final-Recipient: rfc822; {one_line(message.recipient)}",
         "Action: failed",
-        f"Status: {_enhanced(failure)}",
+        f"Status: {enhanced_code(failure)}",
         *peer,
-        "Diagnostic-Code: {}; {}".format(*_diagnostic(failure)),
+        "Diagnostic-Code: {}; {}".format(*diagnostic_of(failure)),
     )
 
 
@@ -284,56 +136,4 @@ def _literal(ip: str) -> str:
         six = isinstance(ip_address(ip), IPv6Address)
     except ValueError:
         six = False
-    return f"[IPv6:{_word(ip)}]" if six else f"[{_word(ip)}]"
-
-
-def _original(mail: bytes, inline: Inline) -> bytes | None:
-    """The third part, or None when there is nothing to return."""
-    if inline == "none" or not mail:
-        return None
-    mail = _LINE_END.sub(_CRLF, mail)
-    if inline == "all" and _fits(mail):
-        return _part("message/rfc822", mail)
-    found = _FIELDS.match(mail)
-    header = found[0] if found is not None else b""
-    return _part("text/rfc822-headers", header) if header else None
-
-
-def _part(content_type: str, body: bytes) -> bytes:
-    """One part; bytes that mail might harm are encoded, but never in a message/."""
-    encoding = "7bit" if body.isascii() else "8bit"
-    if not content_type.startswith("message/") and not (body.isascii() and _fits(body)):
-        encoding, body = "base64", _base64(body)
-    fields = [f"Content-Type: {content_type}", f"Content-Transfer-Encoding: {encoding}"]
-    return _lines(*fields) + _CRLF + body
-
-
-def _fits(body: bytes) -> bool:
-    return b"\0" not in body and all(
-        len(line) <= _LONGEST_LINE for line in body.split(_CRLF)
-    )
-
-
-def _base64(body: bytes) -> bytes:
-    """Lines of 76 characters."""
-    pieces = (body[at : at + 57] for at in range(0, len(body), 57))
-    return b"".join(
-        binascii.b2a_base64(piece, newline=False) + _CRLF for piece in pieces
-    )
-
-
-def _lines(*lines: str) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
-
-
-def _free_boundary(parts: Sequence[bytes]) -> str:
-    """A boundary that none of the parts holds.
-
-    Made of their hash: nobody can write a message that holds it, and however many
-    candidates a message holds, the first one is free.
-    """
-    content = _CRLF.join(parts)
-    boundary = b"=_" + sha256(content).hexdigest()[:40].encode()
-    while boundary in content:
-        boundary = b"=_" + sha256(boundary).hexdigest()[:40].encode()
-    return boundary.decode()
+    return f"[IPv6:{one_word(ip)}]" if six else f"[{one_word(ip)}]"

@@ -16,7 +16,8 @@ from attrs import define
 
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.counters import Counters
-from mcmtpush.disposition.bounce import notice_address, render_notice
+from mcmtpush.disposition.address import notice_address
+from mcmtpush.disposition.bounce import render_notice
 from mcmtpush.ports import MailStore, Now, Reception
 from mcmtpush.values import Entry, Message, MessageIds, QueueKey, Record, Submission
 
