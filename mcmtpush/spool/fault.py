@@ -16,6 +16,9 @@ _OUTSIDE = frozenset(
     {_PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN, _PROTOCOL}
 )
 
+UNSOUND = "a column has a value of the wrong type"
+"""What is said of a row whose bytes can be read and make no entry."""
+
 
 def _code(error: Exception) -> int | None:
     code: int | None = getattr(error, "sqlite_errorcode", None)

@@ -1,7 +1,7 @@
 """The SQL: every statement of the spool, as text.
 
-Knows no database; `mcmtpush.spool.store` runs these.  `… IN json_each(?)` takes the
-row numbers as one JSON array, so that one step of the driver does them all.
+Knows no database; `batch`, `backlog` and `store` run these.  `… IN json_each(?)` takes
+the row numbers as one JSON array, so that one step of the driver does them all.
 """
 
 # ruff: noqa: S608 - every part is a constant of this program

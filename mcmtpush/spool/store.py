@@ -1,18 +1,17 @@
-"""The statements: one database connection, whole batches, no threads, no Deferreds.
+"""A spool: one database connection, whole batches, no threads, no Deferreds.
 
 Rules of this file
 
 - `apply` writes a batch in one transaction or not at all.
-- Rows go to the database many at a time.  SQLite's driver gives up the interpreter
-  lock at every step of a statement and may wait five milliseconds to get it back
-  when the reactor is busy, so a statement for each row would be slow exactly under
-  load.
 - A row that cannot be read is copied to `quarantine` and leaves the other tables;
   it never stops the rest.
 - An entry that cannot be removed, because its page or one beside it is damaged, is
   marked as ended.
 - Errors of the driver pass through; `mcmtpush.spool.writer` knows what to make of
   them.
+
+The statements of a batch are in `batch`, a batch in pieces in `piece`, what an earlier
+process left in `backlog`.
 """
 
 from __future__ import annotations
@@ -22,25 +21,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeGuard
 
-import orjson
-from attrs import evolve
-
-from mcmtpush.errors import SpoolCorruptError, SpoolError, SpoolFullError
+from mcmtpush.errors import SpoolCorruptError, SpoolError
 from mcmtpush.spool import statement
+from mcmtpush.spool.backlog import Backlog
+from mcmtpush.spool.batch import (
+    delete_rows,
+    json_of,
+    top_row,
+    write_batch,
+    write_inserts,
+)
 from mcmtpush.spool.codec import (
-    CONTENT_COLUMNS,
-    MAIL,
-    Bury,
-    Delete,
     Insert,
     Operation,
     Row,
-    Update,
     body_of,
-    waiting_of,
 )
 from mcmtpush.spool.database import PAGE_SIZE
-from mcmtpush.spool.fault import damage, is_damage, is_outside
+from mcmtpush.spool.fault import UNSOUND, damage, is_damage
+from mcmtpush.spool.piece import write_halved, write_singly
+from mcmtpush.spool.quota import Quota
 from mcmtpush.values import Entry, Message, PushPart, QueueKey
 
 
@@ -53,13 +53,6 @@ REFUSALS = (
 Bodies = dict[int, tuple[Message, PushPart | None]]
 
 _RESERVED_AT_ONCE = 100_000
-_ROW_SIZE = 2048
-"""A generous guess at a row without its mail."""
-_GRANTED_BYTES = 1024 * 1024
-_GRANTED_SHARE = 16
-"""So much may be written before the disk is asked for its room again."""
-_NO_CONTENT: Row = (None,) * (len(CONTENT_COLUMNS) - 1)
-_UNSOUND = "a column has a value of the wrong type"
 
 
 class Store:
@@ -89,7 +82,8 @@ class Store:
             raise SpoolError(f"cannot read the spool: {error}") from error
         self.first_row: int = reserved
         self._reserved: int = reserved
-        self._granted = 0
+        self._quota = Quota(self._left)
+        self._backlog = Backlog(connection, self.first_row, self._set_aside)
         connection.executescript(statement.ACCEPTING)
 
     # -- writing --
@@ -102,7 +96,7 @@ class Store:
         An entry is never inserted and deleted, or deleted and updated, in one call.
         """
         if self._is_one_statement(operations):
-            self._insert(operations)
+            write_inserts(self._connection.execute, operations, self._quota)
             return
         with self._transaction():
             reserved = self._apply(operations)
@@ -132,48 +126,24 @@ class Store:
         reserved = self._reserved
         try:
             with self._transaction():
-                return [self._try_whole(operation) for operation in operations]
+                return [write_singly(one, self._try) for one in operations]
         except BaseException as error:
             self._reserved = reserved
             if not (isinstance(error, sqlite3.Error) and is_damage(error)):
                 raise
         # Whoever meets a broken page spoils the whole transaction, savepoints or not.
-        return [self._apply_apart(operation) for operation in operations]
+        return [write_halved(one, self._attempt) for one in operations]
 
-    def _apply_apart(self, operation: Operation) -> Exception | None:
-        """In transactions of its own, halved until those at fault are alone."""
+    def _attempt(self, operation: Operation) -> Exception | None:
+        """In a transaction of its own."""
         try:
             self.apply([operation])
         except REFUSALS as refusal:
-            error = refusal
-        else:
-            return None
-        if is_outside(error) or isinstance(operation, Insert):
-            return error
-        parts = _halves(operation)
-        if parts:
-            return _gravest([self._apply_apart(part) for part in parts])
-        if not is_damage(error):
-            return error
-        (row,) = _rows(operation)
-        if isinstance(operation, Update) or any(map(self._goes, _lesser(operation))):
-            return SpoolCorruptError(row, damage(error))
-        return error
-
-    def _goes(self, operation: Operation) -> bool:
-        try:
-            self.apply([operation])
-        except REFUSALS:
-            return False
-        return True
-
-    def _try_whole(self, operation: Operation) -> Exception | None:
-        error = self._try(operation)
-        if error is None or isinstance(operation, Insert):
-            return error
-        return _gravest([self._try(single) for single in _singles(operation)])
+            return refusal
+        return None
 
     def _try(self, operation: Operation) -> Exception | None:
+        """In the transaction that there is."""
         self._connection.execute("SAVEPOINT single")
         try:
             reserved = self._apply([operation])
@@ -188,91 +158,24 @@ class Store:
         return None
 
     def _apply(self, operations: Sequence[Operation]) -> int:
-        connection = self._connection
-        inserts = [one for one in operations if isinstance(one, Insert)]
-        reserved = self._reserve(inserts)
-        if inserts:
-            self._insert(inserts)
-        changes = {
-            change[2]: change
-            for operation in operations
-            if isinstance(operation, Update)
-            for change in operation.changes
-        }
-        statement.UPDATE_ENTRY.run(connection.execute, list(changes.values()))
-        for operation in operations:
-            if isinstance(operation, Bury):
-                self._bury(operation)
-        removals = [one for one in operations if isinstance(one, Delete | Bury)]
-        rows = [row for removal in removals for row in removal.rows]
-        if rows:
-            self._delete(rows, whole=all(removal.whole for removal in removals))
+        """Write these; the number up to which rows are then reserved."""
+        reserved = self._reserve(top_row(operations))
+        write_batch(self._connection.execute, operations, self._quota)
         return reserved
 
-    def _insert(self, inserts: Sequence[Insert]) -> None:
-        self._require_room(inserts)
-        accepted = [row for insert in inserts for row in _accepted(insert)]
-        statement.INSERT.run(self._connection.execute, accepted)
-
-    def _bury(self, burial: Bury) -> None:
-        """Copy to `dead_letter`; a shared content is copied for each."""
-        execute = self._connection.execute
-        if self._room is not None:
-            (size,) = execute(statement.SIZE_OF, (_json(burial.rows),)).fetchone()
-            self._require(
-                size + _ROW_SIZE * len(burial.letters), "no room to keep dead letters"
-            )
-        bulk = statement.BURY if burial.bodies else statement.BURY_ENTRY
-        bulk.run(execute, burial.letters)
-
-    def _require_room(self, inserts: Sequence[Insert]) -> None:
-        """Stop in time: removals need room as well, in the log, to make room."""
-        self._require(
-            sum(
-                len(insert.content[MAIL]) + _ROW_SIZE * (1 + len(insert.entries))
-                for insert in inserts
-            ),
-            "no room for the spool",
-        )
-
-    def _require(self, needed: int, complaint: str) -> None:
-        # Once in the log and once in the table, where free pages are used again.
-        if self._room is None:
-            return
-        if 2 * needed <= self._granted:
-            self._granted -= 2 * needed
-            return
-        left = self._room() + self._free_bytes() - 2 * needed
-        if left < 0:
-            raise SpoolFullError(
-                f"{complaint}: what is left on the disk is kept for removals"
-            )
-        # Asking for every commit would cost as much as the commit.
-        self._granted = min(left // _GRANTED_SHARE, _GRANTED_BYTES)
-
-    def _free_bytes(self) -> int:
-        (pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        return int(pages) * PAGE_SIZE
-
-    def _reserve(self, inserts: Sequence[Insert]) -> int:
-        top = _top(inserts)
+    def _reserve(self, top: int) -> int:
         if top < self._reserved:
             return self._reserved
         reserved: int = top + _RESERVED_AT_ONCE
         self._connection.execute(statement.RESERVE, (reserved,))
         return reserved
 
-    def _delete(self, rows: Sequence[int], *, whole: bool = True) -> None:
-        connection = self._connection
-        these = (_json(rows),)
-        if not whole:
-            connection.execute(statement.END, these)
-            return
-        shared = [row for (row,) in connection.execute(statement.SHARED_OF, these)]
-        connection.execute(statement.DELETE_ENTRY, these)
-        connection.execute(statement.DELETE_OWN, these)
-        if shared:
-            connection.execute(statement.DELETE_SHARED, (_json(shared),))
+    def _left(self) -> int | None:
+        """Bytes that may be used: on the disk, and of free pages; None for any."""
+        if self._room is None:
+            return None
+        (pages,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        return self._room() + int(pages) * PAGE_SIZE
 
     def purge_dead(self, before: float, limit: int) -> int:
         """Remove up to `limit` dead letters kept until then; how many there were."""
@@ -288,84 +191,13 @@ class Store:
 
         None only when there are no more.  With them, what was set aside on the way.
         """
-        faults: list[SpoolCorruptError] = []
-        entries: list[tuple[QueueKey, Entry]] = []
-        while not entries and after_row < self.first_row - 1:
-            rows, after_row = self._page(after_row, limit, faults)
-            for sound, *row in rows:
-                if sound:
-                    entries.append(waiting_of(tuple(row)))
-                else:
-                    faults.append(self._set_aside(row[0], _UNSOUND))
-        return entries, faults
-
-    def _page(
-        self, after_row: int, limit: int, faults: list[SpoolCorruptError]
-    ) -> tuple[list[Row], int]:
-        """Some rows, and the row after which to go on; fewer rows before damage."""
-        while True:
-            try:
-                rows = self._waiting(after_row, limit)
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                if limit == 1:
-                    return [], self._skip(after_row, damage(error), faults)
-                limit = max(1, limit // 8)
-            else:
-                return rows, rows[-1][1] if rows else self.first_row
-
-    def _waiting(self, after_row: int, limit: int) -> list[Row]:
-        return self._connection.execute(
-            statement.WAITING, (after_row, self.first_row, limit)
-        ).fetchall()
-
-    def _skip(
-        self, after_row: int, reason: str, faults: list[SpoolCorruptError]
-    ) -> int:
-        """Set aside what cannot be read right after a row; the last row of that."""
-        last = self._end_of_damage(after_row)
-        try:
-            rows = self._connection.execute(
-                statement.NUMBERS, (after_row, last)
-            ).fetchall()
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            reason = f"{reason} (concerns every row up to {last})"
-            faults.append(SpoolCorruptError(after_row + 1, reason))
-        else:
-            faults += [self._set_aside(row, reason) for (row,) in rows]
-        return last
-
-    def _end_of_damage(self, after_row: int) -> int:
-        """The lowest row behind which reading succeeds again, by halving."""
-        bad, step = after_row, 1
-        while bad + step < self.first_row and not self._readable(bad + step):
-            bad, step = bad + step, step * 2
-        good = min(bad + step, self.first_row)
-        while good - bad > 1:
-            middle = (bad + good) // 2
-            if self._readable(middle):
-                good = middle
-            else:
-                bad = middle
-        return good
-
-    def _readable(self, after_row: int) -> bool:
-        try:
-            self._waiting(after_row, 1)
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            return False
-        return True
+        return self._backlog.read(after_row, limit)
 
     def load(self, rows: Sequence[int]) -> tuple[Bodies, list[SpoolCorruptError]]:
         """The messages of these rows; absent ones and unreadable ones are left out."""
         try:
             found = self._connection.execute(
-                statement.BODIES_OF_THESE, (_json(rows),)
+                statement.BODIES_OF_THESE, (json_of(rows),)
             ).fetchall()
         except sqlite3.Error as error:
             if not is_damage(error):
@@ -413,7 +245,7 @@ class Store:
         for copy in (statement.SET_ASIDE, statement.SET_ENTRY_ASIDE):
             with suppress(*REFUSALS), self._transaction():
                 self._connection.execute(copy, (reason, row))
-                self._delete([row])
+                delete_rows(self._connection.execute, [row])
                 break
         return SpoolCorruptError(row, reason)
 
@@ -440,79 +272,5 @@ class Store:
 
 def _checked_body(sound: int, row: Row) -> tuple[Message, PushPart | None]:
     if not sound:
-        raise SpoolCorruptError(row[0], _UNSOUND)
+        raise SpoolCorruptError(row[0], UNSOUND)
     return body_of(row)
-
-
-def _top(inserts: Sequence[Operation]) -> int:
-    """The highest row number that these use."""
-    return max(
-        (
-            max(one.content[0], one.entries[-1][0])
-            for one in inserts
-            if isinstance(one, Insert)
-        ),
-        default=0,
-    )
-
-
-def _accepted(insert: Insert) -> Iterator[Row]:
-    """The rows of the view: the first entry brings the content."""
-    first, *others = insert.entries
-    yield first + insert.content[1:]
-    for entry in others:
-        yield entry + _NO_CONTENT
-
-
-def _json(rows: Sequence[int]) -> str:
-    return orjson.dumps(list(rows)).decode()
-
-
-def _singles(
-    operation: Update | Delete | Bury,
-) -> list[Update | Delete | Bury]:
-    return [_part(operation, at, at + 1) for at in range(len(_rows(operation)))]
-
-
-def _halves(operation: Update | Delete | Bury) -> list[Update | Delete | Bury]:
-    """Empty when there is nothing to halve."""
-    length = len(_rows(operation))
-    middle = length // 2
-    return (
-        [_part(operation, 0, middle), _part(operation, middle, length)]
-        if middle
-        else []
-    )
-
-
-def _part(
-    operation: Update | Delete | Bury, start: int, stop: int
-) -> Update | Delete | Bury:
-    match operation:
-        case Update(changes):
-            return Update(changes[start:stop])
-        case Bury(letters):
-            return evolve(operation, letters=letters[start:stop])
-        case _:
-            return evolve(operation, rows=operation.rows[start:stop])
-
-
-def _rows(operation: Update | Delete | Bury) -> tuple[int, ...]:
-    if isinstance(operation, Update):
-        return tuple(change[2] for change in operation.changes)
-    return operation.rows
-
-
-def _lesser(operation: Delete | Bury) -> list[Operation]:
-    """What may still be done where damage is in the way, best first."""
-    if isinstance(operation, Delete):
-        return [evolve(operation, whole=False)]
-    marked = evolve(operation, whole=False)
-    return [marked, evolve(marked, bodies=False), Delete(operation.rows, whole=False)]
-
-
-def _gravest(errors: Sequence[Exception | None]) -> Exception | None:
-    """One to tell: rather something to act on than a row that is done with."""
-    found = [error for error in errors if error is not None]
-    found.sort(key=lambda error: isinstance(error, SpoolCorruptError))
-    return found[0] if found else None
