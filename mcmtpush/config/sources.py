@@ -13,7 +13,8 @@ from contextlib import contextmanager
 
 from attrs import define, field
 
-from mcmtpush.config.grammar import Item, read_items
+from mcmtpush.config.grammar import Item
+from mcmtpush.config.parser import read_items
 from mcmtpush.config.tokens import Faults, decode, printable, read_tokens, shown
 from mcmtpush.errors import ConfigError, McmtPushError
 from mcmtpush.ports import Files

@@ -1,6 +1,6 @@
 """The configuration as a tree of scopes whose settings have types.
 
-`config.grammar` makes words, `config.merge` makes this, `config.scopes` looks
+`config.parser` makes words, `config.merge` makes this, `config.scopes` looks
 values up in it.  Everything keeps the place it came from.
 """
 

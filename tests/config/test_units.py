@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcmtpush.config.grammar import Assignment, read_items
+from mcmtpush.config.grammar import Assignment
 from mcmtpush.config.options import OPTIONS, Option
+from mcmtpush.config.parser import read_items
 from mcmtpush.config.tokens import Faults, read_tokens
 from mcmtpush.config.units import (
     FALSE,

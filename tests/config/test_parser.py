@@ -14,8 +14,8 @@ from mcmtpush.config.grammar import (
     Item,
     Stanza,
     Words,
-    read_items,
 )
+from mcmtpush.config.parser import read_items
 from mcmtpush.config.tokens import Faults, Token, read_tokens
 from tests.config.samples import SAMPLE
 from tests.config.strategies import HOSTILE
