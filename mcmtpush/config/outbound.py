@@ -23,7 +23,7 @@ from mcmtpush.config.scopes import (
     resolve,
 )
 from mcmtpush.config.settings import read_routes
-from mcmtpush.config.tree import Scope
+from mcmtpush.config.tree import Place, Scope
 from mcmtpush.config.views import Route
 from mcmtpush.errors import ConfigError
 from mcmtpush.values import QueueKey
@@ -81,6 +81,11 @@ class Case:
     def ask(self, option_name: str) -> Resolved:
         """The value of an option for this queue."""
         return resolve(OPTIONS[option_name], self.chain)
+
+    def place(self, option_name: str) -> Place | None:
+        """Where the value of an option comes from; None for its default."""
+        setting = self.ask(option_name).setting
+        return setting.place if setting else None
 
     def is_faulty(self, option_name: str) -> bool:
         """Whether the option was given with a value that does not fit."""
