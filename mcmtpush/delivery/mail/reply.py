@@ -51,6 +51,11 @@ class Reply:
             lines[1:] = [line.removeprefix(code).lstrip() for line in lines[1:]]
         return " ".join(line for line in lines if line)[:TEXT_LIMIT]
 
+    @property
+    def told(self) -> str:
+        """Code and text, for diagnostics."""
+        return f"{self.code} {self.text}".rstrip()
+
 
 class ReplyReader:
     """Collects bytes until a reply is whole."""

@@ -4,120 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.delivery.mail.dialogue import Dialogue
 from mcmtpush.delivery.mail.event import (
-    TLS_FAILED,
     Event,
     Over,
     Ready,
     Send,
     Settled,
-    StartTls,
     Step,
     Terms,
 )
-from mcmtpush.delivery.mail.transaction import Transaction, make_transaction
+from mcmtpush.delivery.mail.transaction import make_transaction
 from mcmtpush.errors import LocalProtocolError
-from mcmtpush.values import Accepted, Answered, Discarded, Outcome, Undecided
+from mcmtpush.values import Answered, Outcome
+from tests.delivery.mail.talk import (
+    ALL,
+    BUSY,
+    CLOSING,
+    DATA,
+    DOT_HI,
+    EHLO,
+    EXTENDED,
+    GO,
+    GONE,
+    HELLO,
+    HI,
+    LINES,
+    MAIL,
+    N4,
+    N5,
+    N421,
+    NO,
+    ONE,
+    OPTIONAL,
+    PLAIN,
+    PROVEN,
+    REQUIRED,
+    RSET,
+    TERMS,
+    TWO,
+    UNKNOWN,
+    A,
+    B,
+    talk,
+)
 from tests.support.case import TestCase, readable
 
-
-TERMS = Terms("me.example")
-OPTIONAL = Terms("me.example", tls="ifavailable")
-REQUIRED = Terms("me.example", tls="required")
-
-HELLO = "220 mx ready"
-PLAIN = "250 mx"
-EXTENDED = "250-mx at your service\r\n250-PIPELINING\r\n250-SIZE 100\r\n250 8BITMIME"
-STARTTLS = "250-mx\r\n250 STARTTLS"
-GO = "354 go ahead"
-
-PROVEN = Accepted("proven")
-GONE = Discarded()
-UNKNOWN = Undecided()
-
-ONE = make_transaction("s@x", ("a@y",), b"hi\r\n")
-TWO = make_transaction("s@x", ("a@y", "b@y"), b".hi\r\n")
-
-
-@define
-class Talk:
-    """What came of a conversation."""
-
-    said: list[str] = field(factory=list)
-    settled: list[tuple[Outcome, ...]] = field(factory=list)
-    over: Over | None = None
-    ready: int = 0
-    events: list[Event] = field(factory=list)
-
-
-def talk(
-    *lines: str,
-    terms: Terms = TERMS,
-    messages: tuple[Transaction, ...] = (),
-    crumbs: bool = False,
-    end: str = "gone",
-    unsent: bool = False,
-) -> Talk:
-    """Let a server say each of `lines` in turn, then hang up if `end` says why.
-
-    The line `TLS` is a finished handshake; transactions begin as soon as they may.
-    `unsent`: the last thing that was to be sent did not leave.
-    """
-    course, waiting = Talk(), list(messages)
-    dialogue = Dialogue(terms)
-
-    def note(events: list[Event]) -> None:
-        for event in events:
-            course.events.append(event)
-            if isinstance(event, Send):
-                course.said.append(event.data.decode())
-            elif isinstance(event, Settled):
-                course.settled.append(event.outcomes)
-            elif isinstance(event, Over):
-                assert course.over is None, "over twice"
-                course.over = event
-            elif isinstance(event, Ready):
-                course.ready += 1
-                if waiting:
-                    note(dialogue.begin(waiting.pop(0)))
-
-    for number, line in enumerate(lines, 1):
-        if line == "TLS":
-            note(dialogue.secured())
-            continue
-        data = line.encode() + b"\r\n"
-        late = unsent and number == len(lines)
-        pieces = [data[i : i + 1] for i in range(len(data))] if crumbs else [data]
-        for piece in pieces:
-            note(dialogue.feed(piece, unsent=late))
-    if end:
-        note(dialogue.lost(end, unsent=unsent))
-    return course
-
-
-MAIL = "MAIL FROM:<s@x>\r\n"
-A = "RCPT TO:<a@y>\r\n"
-B = "RCPT TO:<b@y>\r\n"
-DATA = "DATA\r\n"
-HI = "hi\r\n.\r\n"
-DOT_HI = "..hi\r\n.\r\n"
-EHLO = "EHLO me.example\r\n"
-HELO = "HELO me.example\r\n"
-RSET = "RSET\r\n"
-AB = A + B
-SIZED = "MAIL FROM:<s@x> SIZE={}\r\n"
-ALL = SIZED.format(5) + AB + DATA
-
-BUSY = Answered(450, "4.2.1 busy")
-NO = Answered(550, "5.1.1 no such user")
-N4, N5 = "450 4.2.1 busy", "550 5.1.1 no such user"
-CLOSING = Answered(421, "4.3.2 bye")
-N421 = "421 4.3.2 bye"
 
 # What the server says after its greeting, what one message to two people comes to,
 # and what was said by us (without EHLO).
@@ -372,118 +307,6 @@ class ConversationTests(TestCase):
         dialogue.begin(ONE)
         with self.assertRaises(LocalProtocolError):
             dialogue.begin(ONE)
-
-
-class OpeningTests(TestCase):
-    def test_helo(self) -> None:
-        """A server that does not know EHLO gets HELO, and no extensions."""
-        course = talk(HELLO, "502 what?", "250 mx PIPELINING", "250", messages=(TWO,))
-        self.assertEqual(course.said, [EHLO, HELO, MAIL, A])
-
-    def test_helo_only(self) -> None:
-        """Where EHLO is not wanted it is not said."""
-        course = talk(HELLO, "250 mx", terms=Terms("me", extended=False))
-        self.assertEqual((course.said, course.ready), (["HELO me\r\n"], 1))
-
-    def test_unwelcome(self) -> None:
-        """No server for us: a word to everybody, and for now whatever it says."""
-        busy = Answered(421, "4.7.0 too many")
-        for lines, answer in (
-            (["421 4.7.0 too many"], busy),
-            ([HELLO, "421 4.7.0 too many"], busy),
-            ([HELLO, "500 what?", "421 4.7.0 too many"], busy),
-            (
-                ["554 go away"],
-                Answered(
-                    450, "4.3.2 [internal] the mail server takes nothing: 554 go away"
-                ),
-            ),
-        ):
-            with self.subTest(lines=lines):
-                course = talk(*lines, messages=(ONE,))
-                over = course.over
-                assert over is not None
-                self.assertEqual((over.answer, over.tls), (answer, False))
-                self.assertEqual((course.ready, course.settled), (0, []))
-
-    def test_no_server(self) -> None:
-        """Silence, rubbish and a code that makes no sense are words to nobody."""
-        for lines in ([], ["SSH-2.0-OpenSSH"], ["354 go"], [HELLO, "354 go"]):
-            with self.subTest(lines=lines):
-                over = talk(*lines).over
-                assert over is not None
-                self.assertIsNone(over.answer)
-
-
-class TlsTests(TestCase):
-    def test_started(self) -> None:
-        """After the handshake everything begins anew."""
-        for terms in (OPTIONAL, REQUIRED):
-            course = talk(
-                HELLO, STARTTLS, "220 go", "TLS", EXTENDED, terms=terms,
-                messages=(ONE,),
-            )  # fmt: skip
-            self.assertEqual(
-                course.said,
-                [EHLO, "STARTTLS\r\n", EHLO, SIZED.format(4) + A + DATA],
-            )
-            self.assertEqual(course.events.count(StartTls()), 1)
-
-    def test_forgotten(self) -> None:
-        """What was offered in clear does not count any more, STARTTLS neither."""
-        offered = "250-mx\r\n250-PIPELINING\r\n250 STARTTLS"
-        course = talk(
-            HELLO, offered, "220 go", "TLS", STARTTLS, terms=REQUIRED, messages=(ONE,)
-        )
-        self.assertEqual(course.said[2:], [EHLO, MAIL])
-
-    def test_not_wanted(self) -> None:
-        """It is not begun unless it is asked for."""
-        self.assertEqual(talk(HELLO, STARTTLS).said, [EHLO])
-
-    def test_not_offered(self) -> None:
-        """Without it things go on in clear, or not at all if it is required."""
-        for lines in ([HELLO, PLAIN], [HELLO, "500 what?", PLAIN]):
-            self.assertEqual(talk(*lines, terms=OPTIONAL).ready, 1)
-            course = talk(*lines, terms=REQUIRED)
-            over = course.over
-            assert over is not None
-            self.assertEqual(
-                (course.ready, over.answer, over.tls), (0, TLS_FAILED, True)
-            )
-
-    def test_refused(self) -> None:
-        """Offered and refused: in clear only if that may be."""
-        strict = Terms("me", tls="ifavailable", fallback=False)
-        for terms, ready in ((OPTIONAL, 1), (strict, 0), (REQUIRED, 0)):
-            course = talk(HELLO, STARTTLS, "454 no", terms=terms)
-            over = course.over
-            assert over is not None
-            self.assertEqual(course.ready, ready)
-            self.assertEqual(over.tls, not ready)
-
-    def test_handshake_fails(self) -> None:
-        """A connection that is lost over TLS is known as such."""
-        over = talk(HELLO, STARTTLS, "220 go", terms=OPTIONAL, end="bad").over
-        self.assertEqual(over, Over("bad", TLS_FAILED, tls=True))
-
-    def test_injected(self) -> None:
-        """Replies in clear behind the 220 are not believed, in one piece or two."""
-        for extra in ("220 go\r\n250 x", "220 go\r\n2"):
-            for crumbs in (False, True):
-                course = talk(
-                    HELLO, STARTTLS, extra, terms=REQUIRED, crumbs=crumbs, end=""
-                )
-                over = course.over
-                assert over is not None
-                self.assertEqual((over.answer, over.tls), (TLS_FAILED, True))
-                self.assertEqual(course.said, [EHLO, "STARTTLS\r\n"])
-
-
-LINES = st.sampled_from(
-    [HELLO, PLAIN, EXTENDED, STARTTLS, GO, "250", "251 x", N4, N5, N421, "TLS",
-     "503 x", "221 x", "what?", "250-a\r\n250 b", "250\r\n250\r\n354", "299"]
-) | st.text(max_size=8)  # fmt: skip
 
 
 class HostileTests(TestCase):
