@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-import orjson
 from h2.errors import ErrorCodes
 
 from mcmtpush.simulator.occasion import ConnectionOccasions
@@ -19,14 +18,14 @@ from mcmtpush.simulator.provider.answer import (
     answer_headers,
     cut_body,
 )
+from mcmtpush.simulator.provider.goodbye import Goodbye
 from mcmtpush.simulator.provider.hold import Holds
 from mcmtpush.simulator.provider.identity import Identity
 from mcmtpush.simulator.provider.ledger import Ledger
+from mcmtpush.simulator.provider.output import Output
 from mcmtpush.simulator.provider.request import Request
 from mcmtpush.simulator.provider.server import Outlet, Server
 from mcmtpush.simulator.provider.streams import (
-    MAX_STREAM,
-    VIOLATED,
     Arrival,
     Cancelled,
     Streams,
@@ -34,8 +33,6 @@ from mcmtpush.simulator.provider.streams import (
 )
 from mcmtpush.simulator.provider.trust import Trust
 from mcmtpush.simulator.provider.verdict import (
-    ABOVE,
-    BEHIND,
     HELD,
     TOO_MANY,
     Judge,
@@ -76,17 +73,16 @@ class Session:
         )
         self._held: list[Arrival] = []
         self._stalled = False
-        self._last = MAX_STREAM  # what is above is not answered any more
-        self._end: Callable[[], None] | None = None
-        self._above = ABOVE
+        self._output = Output(self._ledger, self._streams, self._holds, outlet)
+        self._goodbye = Goodbye(self._output, script.linger_seconds)
 
     # -- what the transport tells --
 
     def open(self) -> None:
         """The handshake is done."""
         delay = self._server.script.http2.settings_delay_seconds
-        self._hold(Answer(delay_seconds=delay), self._begin)
-        self._flush()
+        self._output.hold(Answer(delay_seconds=delay), self._begin)
+        self._output.flush()
 
     def feed(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -95,7 +91,7 @@ class Session:
             self._held += arrivals
         else:
             self._take(arrivals)
-        self._flush()
+        self._output.flush()
         if self._streams.over:
             self._outlet.close()
 
@@ -129,8 +125,8 @@ class Session:
                 self._take_violation(arrival)
 
     def _take_request(self, request: Request) -> None:
-        if request.stream > self._last:
-            self._ledger.note(request, self._above)
+        if request.stream > self._goodbye.last:
+            self._ledger.note(request, self._goodbye.above)
             self._holds.count()
             return
         self._holds.count()
@@ -139,7 +135,7 @@ class Session:
             self._ledger.add(request, judgement)
             latency = self._server.script.http2.latency_seconds
             answer = judgement.answer
-            self._hold(answer, lambda: self._answer(request.stream), latency)
+            self._output.hold(answer, lambda: self._answer(request.stream), latency)
         else:
             self._ledger.note(request, judgement)
         if judgement.rule is not None:
@@ -147,14 +143,12 @@ class Session:
 
     def _take_violation(self, violated: Violated) -> None:
         request = violated.request
-        if request.stream > self._last:
-            self._ledger.note(request, self._above)
+        if request.stream > self._goodbye.last:
+            self._ledger.note(request, self._goodbye.above)
             return
         self._ledger.note(request, TOO_MANY)
         if self._server.script.http2.violation == "goaway":
-            code = ErrorCodes.REFUSED_STREAM
-            self._say_goodbye(self._streams.highest, code, VIOLATED)
-            self._end_with(self._outlet.close)
+            self._goodbye.punish()
         else:
             self._streams.reset(request.stream, ErrorCodes.REFUSED_STREAM)
 
@@ -174,7 +168,7 @@ class Session:
             self._streams.answer(stream, headers, end=False)
             self._send(stream, cut_body(body, answer.split), answer)
         self._adjust_limit(judgement)
-        self._end_if_idle()
+        self._goodbye.end_if_idle()
 
     def _adjust_limit(self, judgement: Judgement) -> None:
         limit = self._streams.limit
@@ -200,7 +194,7 @@ class Session:
         self._streams.send(stream, piece, not rest and not answer.unfinished)
         if rest:
             gap = Answer(delay_seconds=answer.gap_seconds)
-            self._hold(gap, lambda: self._send(stream, rest, answer))
+            self._output.hold(gap, lambda: self._send(stream, rest, answer))
 
     # -- what follows --
 
@@ -210,78 +204,6 @@ class Session:
         if do is not None:
             do(self, rule, stream)
 
-    def _shut_down(self, rule: Rule, stream: int) -> None:
-        last = self._find_last(rule, stream)
-        self._bar(last, ABOVE)
-        self._hold(rule.answer, lambda: self._go_away(rule, last))
-
-    def _find_last(self, rule: Rule, stream: int) -> int:
-        last = rule.last_stream
-        if isinstance(last, int):
-            return last
-        if last == "above":
-            return MAX_STREAM
-        if last == "at":
-            return stream or self._streams.highest
-        # Under `after` the request has been answered, or is among those that wait.
-        own = [stream] if rule.after is None else []
-        lowest = min([*self._ledger.open, *own], default=self._streams.highest + 2)
-        return max(lowest - 2, self._ledger.settled)
-
-    def _bar(self, last: int, why: Judgement) -> None:
-        """What is above is discarded from now on, the open ones included."""
-        self._last, self._above = min(last, self._last), why
-        self._ledger.drop_above(last, why)
-
-    def _go_away(self, rule: Rule, last: int) -> None:
-        code = ErrorCodes.NO_ERROR if rule.code is None else rule.code
-        reason = orjson.dumps({"reason": rule.reason}) if rule.reason else b""
-        self._streams.go_away(last, code, reason)
-        if rule.twice:
-            gap = Answer(delay_seconds=rule.answer.gap_seconds)
-            self._hold(gap, lambda: self._say_goodbye(self._final(last), code, b""))
-        outlet = self._outlet
-        end = outlet.abort if rule.answer.reset else outlet.close
-        if rule.abandon:
-            self._end_now(end)
-        else:
-            self._end_with(end)
-
-    def _final(self, last: int) -> int:
-        return min(last, self._streams.highest)
-
-    def _say_goodbye(self, last: int, code: int, debug: bytes) -> None:
-        self._bar(last, ABOVE)
-        self._streams.go_away(last, code, debug)
-
-    def _end_with(self, end: Callable[[], None]) -> None:
-        """Linger, wait for what is still to be answered, then end."""
-
-        def finish() -> None:
-            self._end = end
-            self._end_if_idle()
-
-        linger = self._server.script.linger_seconds
-        self._hold(Answer(delay_seconds=linger), finish)
-
-    def _end_if_idle(self) -> None:
-        if self._end is not None and not self._ledger.open:
-            self._end_now(self._end)
-
-    def _end_now(self, end: Callable[[], None]) -> None:
-        """Behind all that was said; what still waits is not said any more."""
-        self._flush()
-        self._holds.stop()
-        end()
-
-    def _close(self, rule: Rule, stream: int) -> None:
-        self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, lambda: self._end_now(self._outlet.close))
-
-    def _reset(self, rule: Rule, stream: int) -> None:
-        self._bar(stream or self._streams.highest, BEHIND)
-        self._hold(rule.answer, lambda: self._end_now(self._outlet.abort))
-
     def _reset_stream(self, rule: Rule, stream: int) -> None:
         code = ErrorCodes.REFUSED_STREAM if rule.code is None else rule.code
         self._streams.reset(stream, code)
@@ -289,7 +211,7 @@ class Session:
     def _stall(self, rule: Rule, _stream: int) -> None:
         self._stalled = True
         self._outlet.pause()
-        self._hold(Answer(delay_seconds=rule.seconds), self._read_on)
+        self._output.hold(Answer(delay_seconds=rule.seconds), self._read_on)
 
     def _read_on(self) -> None:
         self._stalled = False
@@ -305,38 +227,15 @@ class Session:
 
     def _withhold(self, rule: Rule, _stream: int) -> None:
         self._streams.withhold()
-        self._hold(Answer(delay_seconds=rule.seconds), self._streams.release)
+        self._output.hold(Answer(delay_seconds=rule.seconds), self._streams.release)
 
     def _write(self, rule: Rule, _stream: int) -> None:
-        self._hold(rule.answer, lambda: self._streams.write(rule.data))
-
-    # -- journal, time and bytes --
-
-    def _hold(
-        self, answer: Answer, then: Callable[[], None], more_seconds: float = 0.0
-    ) -> None:
-        """Do it after the answer's delay, or its count of requests; maybe at once."""
-
-        def act() -> None:
-            then()
-            self._flush()
-
-        seconds = answer.delay_seconds + more_seconds
-        if seconds or answer.behind:
-            self._holds.add(seconds, answer.behind, act)
-        else:
-            then()
-
-    def _flush(self) -> None:
-        self._ledger.write()
-        data = self._streams.output()
-        if data:
-            self._outlet.write(data)
+        self._output.hold(rule.answer, lambda: self._streams.write(rule.data))
 
     _DOES: ClassVar[dict[Action, Callable[[Session, Rule, int], None]]] = {
-        Action.SHUTDOWN: _shut_down,
-        Action.CLOSE: _close,
-        Action.RESET: _reset,
+        Action.SHUTDOWN: lambda self, *which: self._goodbye.shut_down(*which),
+        Action.CLOSE: lambda self, *which: self._goodbye.close(*which),
+        Action.RESET: lambda self, *which: self._goodbye.reset(*which),
         Action.RESET_STREAM: _reset_stream,
         Action.STALL: _stall,
         Action.LIMIT: _limit,
