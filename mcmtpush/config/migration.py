@@ -30,6 +30,7 @@ HOSTS: Final[Mapping[str, str]] = {
 """Of Apple's binary gateway, and of the HTTP/2 interface in the same environment."""
 
 FEEDBACK: Final = ("feedback.push.apple.com", "feedback.sandbox.push.apple.com")
+WAIT: Final = "delivery_response_timeout"
 ANSWER_MILLISECONDS: Final = 30_000
 
 
@@ -106,32 +107,33 @@ class _Work:
 
     def _waits(self, moving: Sequence[Case], staying: Sequence[Case]) -> None:
         """Windows in which silence meant acceptance are short for answers."""
-        name = "delivery_response_timeout"
-        kept = {case.place(name) for case in staying}
-        done: set[Place] = set()
-        for case in moving:
-            setting = case.ask(name).setting
-            if setting is None or setting.value >= SHORT_MILLISECONDS:
+        kept = {case.place(WAIT) for case in staying}
+        settings = (case.ask(WAIT).setting for case in moving)
+        short = {
+            setting.place: setting
+            for setting in settings
+            if setting is not None and setting.value < SHORT_MILLISECONDS
+        }
+        for place, setting in short.items():
+            if place not in kept:
+                self._lengthen(setting)
                 continue
-            if setting.place in done:
-                continue
-            done.add(setting.place)
-            if setting.place in kept:
-                self.draft.note(
-                    setting,
-                    f"{name} is how long an answer is waited for over HTTP/2, and is "
-                    "also the response window of domains that stay: give the others "
-                    f"{ANSWER_MILLISECONDS} of their own",
-                )
-                continue
-            page, place = self.draft.page(setting), setting.place
-            (word,) = page.setting(place.line, place.column).words
-            page.replace(word, str(ANSWER_MILLISECONDS))
             self.draft.note(
                 setting,
-                f"{name} was how long silence is waited for; over HTTP/2 it is how "
-                "long an answer is",
+                f"{WAIT} is how long an answer is waited for over HTTP/2, and is "
+                "also the response window of domains that stay: give the others "
+                f"{ANSWER_MILLISECONDS} of their own",
             )
+
+    def _lengthen(self, setting: Setting) -> None:
+        page, place = self.draft.page(setting), setting.place
+        (word,) = page.setting(place.line, place.column).words
+        page.replace(word, str(ANSWER_MILLISECONDS))
+        self.draft.note(
+            setting,
+            f"{WAIT} was how long silence is waited for; over HTTP/2 it is how "
+            "long an answer is",
+        )
 
     def _patience(self, moving: Sequence[Case]) -> None:
         for case in moving:

@@ -21,8 +21,8 @@ from mcmtpush.disposition.diagnosis import (
     diagnostic_of,
     enhanced_code,
 )
-from mcmtpush.disposition.line import CRLF, date_of, lines_of, one_line, one_word
-from mcmtpush.disposition.part import Inline, free_boundary, make_part, original_part
+from mcmtpush.disposition.line import date_of, lines_of, one_line, one_word
+from mcmtpush.disposition.part import Inline, join_parts, make_part, original_part
 from mcmtpush.values import Record
 
 
@@ -60,23 +60,15 @@ def render_notice(
     ]
     if original is not None:
         parts.append(original)
-    boundary = free_boundary(parts)
-    header = [
+    fields = [
         f"From: Mail Delivery System <{_daemon(mailerdaemon, host)}>",
         f"To: <{one_word(to)}>",
         f"Subject: Delivery failed (message {one_line(failure.message.id)})",
         f"Date: {date_of(at)}",
         f"Message-ID: <{one_word(message_id)}>",
         "Auto-Submitted: auto-replied",
-        "MIME-Version: 1.0",
-        "Content-Type: multipart/report; report-type=delivery-status;",
-        f' boundary="{boundary}"',
     ]
-    if original is not None and not original.isascii():
-        header.append("Content-Transfer-Encoding: 8bit")
-    mark = b"--" + boundary.encode("ascii")
-    framed = [piece for part in parts for piece in (mark, part)]
-    return CRLF.join([lines_of(*header), *framed, mark + b"--", b""])
+    return join_parts(fields, parts)
 
 
 def _daemon(mailerdaemon: str | None, host: str) -> str:

@@ -1,8 +1,8 @@
 """Failure notices on their way: rendered, and taken in like any other message.
 
-Knows `bounce` for the words, and its ports.  A notice that cannot be stored is given
-up and counted: the failure it tells of has its record all the same, and a full disk
-must not keep what failed from being forgotten.
+Knows `bounce` for the words, `address` for whom to tell, and its ports.  A notice that
+cannot be stored is given up and counted: the failure it tells of has its record all
+the same, and a full disk must not keep what failed from being forgotten.
 """
 
 from __future__ import annotations

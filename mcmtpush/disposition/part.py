@@ -54,7 +54,23 @@ def _base64(body: bytes) -> bytes:
     )
 
 
-def free_boundary(parts: Sequence[bytes]) -> str:
+def join_parts(fields: Sequence[str], parts: Sequence[bytes]) -> bytes:
+    """A report with these fields in front, a whole message."""
+    boundary = _free_boundary(parts)
+    header = [
+        *fields,
+        "MIME-Version: 1.0",
+        "Content-Type: multipart/report; report-type=delivery-status;",
+        f' boundary="{boundary}"',
+    ]
+    if not all(map(bytes.isascii, parts)):
+        header.append("Content-Transfer-Encoding: 8bit")
+    mark = b"--" + boundary.encode("ascii")
+    framed = [piece for part in parts for piece in (mark, part)]
+    return CRLF.join([lines_of(*header), *framed, mark + b"--", b""])
+
+
+def _free_boundary(parts: Sequence[bytes]) -> str:
     """A boundary that none of the parts holds.
 
     Made of their hash: nobody can write a message that holds it, and however many

@@ -45,23 +45,28 @@ def makeService(options: Options) -> MultiService:
 
     service = MultiService()
     try:
-        script = load_script(options["script"], options["seed"])
-        journal = _open_journal(options["journal"], service)
-        tls = _make_tls(options, service)
-        keyring = Keyring(_read_keys(options, tls))
-        authority = read_authority(tls.client_ca)
+        _add_listeners(options, service, reactor)
     except ConfigErrors as errors:
         give_up(*(str(error) for error in errors.errors))
     except ConfigError as error:
         give_up(str(error))
     except OSError as error:
         give_up(f"{error.filename}: {error.strerror}")
+    return service
+
+
+def _add_listeners(options: Options, service: MultiService, reactor: Any) -> None:
+    """Read what the options name, and what it takes to listen."""
+    script = load_script(options["script"], options["seed"])
     world: dict[str, Any] = {
         "script": script,
-        "journal": journal,
+        "journal": _open_journal(options["journal"], service),
         "clock": reactor,
         "now": time.time,
     }
+    tls = _make_tls(options, service)
+    keyring = Keyring(_read_keys(options, tls))
+    authority = read_authority(tls.client_ca)
     gateway = ApnsSimulatorFactory(dice=_dice(script), **world)
     feedback = ApnsFeedbackFactory(gone=gateway.gone, clock=reactor)
     http2 = ApnsHttp2Factory(
@@ -75,7 +80,6 @@ def makeService(options: Options) -> MultiService:
         if address is not None:
             listener = Listener(reactor, name, address, factory, context)
             listener.setServiceParent(service)
-    return service
 
 
 def _dice(script: Script) -> Dice:

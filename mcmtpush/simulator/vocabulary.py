@@ -1,7 +1,7 @@
 """The words of a script: which names there are, where they go, what they take.
 
 Tables from a JSON name to an attribute and to the reader of its value, and what
-goes with what.  Knows no rule and no script; `script` puts the values together.
+goes with what.  Knows no rule and no script; `reader` puts the values together.
 """
 
 from __future__ import annotations
