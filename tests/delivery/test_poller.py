@@ -17,11 +17,8 @@ from mcmtpush.delivery.poll import (
     FIRST_SECONDS,
     PERSIST_SECONDS,
     POLL_SECONDS,
-    TRANSITIONS,
-    Event,
     Phase,
     Poll,
-    wait_seconds,
 )
 from mcmtpush.delivery.poller import FeedbackPoller
 from mcmtpush.errors import ConfigError, LocalProtocolError
@@ -138,13 +135,6 @@ class FailureTests(FeedbackCase):
         self.clock.advance(self.due_seconds())
         self.services.accept()[0].close()
         self.assertEqual((self.poller.failures, self.due_seconds()), (0, DAY))
-
-    def test_back_off_is_spread(self) -> None:
-        """Up to a quarter less by chance, and never more than the interval."""
-        self.assertEqual(wait_seconds(1, DAY, Always(0.0)), 60)
-        self.assertEqual(wait_seconds(1, DAY, Always(1.0)), 45)
-        self.assertEqual(wait_seconds(99_999, DAY, Always(0.0)), 3600)
-        self.assertEqual(wait_seconds(5, 300, Always(0.0)), 300)
 
     def test_says_why(self) -> None:
         """A failure names the service, the domain, the reason and the next try."""
@@ -321,15 +311,6 @@ class StopTests(FeedbackCase):
         """Starting what runs is a mistake of the caller."""
         self.poller.start()
         self.assertRaises(LocalProtocolError, self.poller.start)
-
-    def test_table(self) -> None:
-        """Every phase can be stopped, and there is a way into and out of each."""
-        for phase in Phase:
-            self.assertIs(TRANSITIONS[phase, Event.STOP], Phase.STOPPED)
-            self.assertIn(phase, TRANSITIONS.values())
-            if phase is not Phase.STOPPED:
-                others = {to for (at, _), to in TRANSITIONS.items() if at is phase}
-                self.assertGreater(len(others), 1)
 
 
 class PropertyTests(FeedbackCase):
