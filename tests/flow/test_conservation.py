@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,12 @@ from hypothesis.stateful import (
 from mcmtpush.config.views import LimitSettings, ThrottleSettings
 from mcmtpush.disposition.classify import UNANSWERED
 from mcmtpush.errors import ConfigError
+from mcmtpush.hooks.api import Message, Request
+from mcmtpush.hooks.points import DISPOSE, REQUEST, RESPONSE
 from mcmtpush.simulator.script import Action, Answer, Rule, Script
 from mcmtpush.spool.order import Orders, Purge, write_purge
 from mcmtpush.values import Record
+from tests.hooks.stage import a_chain, a_provider
 from tests.support.case import TestCase, readable
 from tests.support.injector import Injection
 from tests.support.pipe import TOKEN, Pipe
@@ -93,6 +97,32 @@ queueings = st.fixed_dictionaries(
 # One definition with several values: what was counted before still counts.
 THROTTLES = [ThrottleSettings(count, 10.0, "rate") for count in (1, 20)]
 LIMITS = [LimitSettings(count, "limit") for count in (1, 2)]
+
+
+def fails(*_: object) -> None:
+    raise ValueError("boom")
+
+
+def changes(req: Request, msg: Message) -> None:
+    req.json["policy"] = msg.num_retries
+    req.headers["apns-priority"] = 5
+
+
+def half(req: Request, msg: Message) -> None:
+    """Every second attempt fails when the change is already made."""
+    changes(req, msg)
+    if msg.num_retries % 2:
+        fails()
+
+
+POLICIES: Mapping[str, Mapping[str, Callable[..., object]]] = {
+    "none": {},
+    "fails": {REQUEST: fails},
+    "changes": {REQUEST: changes, DISPOSE: lambda msg: msg.context_set(1, "a", 1)},
+    "half": {REQUEST: half},
+    "fails after": {RESPONSE: fails, DISPOSE: fails},
+}
+"""None of these makes a success of a failure, which the service could not confirm."""
 
 
 def is_undecided(record: Record) -> bool:
@@ -200,6 +230,13 @@ class Conservation(RuleBasedStateMachine):
         """Other settings of delivery, for all queues."""
         self.pipe.reload(**changes)
 
+    @rule(hooks=st.sampled_from(list(POLICIES)))
+    def policy(self, hooks: str) -> None:
+        """Other scripts, some of which fail, as after a reload."""
+        functions = POLICIES[hooks]
+        chain = a_chain(a_provider(**functions)) if functions else None
+        self.pipe.program.policy.adopt(chain)
+
     @rule(domain=st.sampled_from([None, "apn_0.example", "apn_1.example"]))
     def purge(self, domain: str | None) -> None:
         """An operator gives up what waits; the law holds for that, too."""
@@ -250,6 +287,7 @@ class Conservation(RuleBasedStateMachine):
         pipe.network, pipe.spool_fails, pipe.ledger.room = "up", False, inf
         pipe.queueing = evolve(pipe.queueing, suspend_delivery=False)
         pipe.faults = []
+        pipe.program.policy.adopt(None)
         self.change(message_throttle=None)
         end = pipe.clock.seconds() + self.patience_seconds + self.set_back_before
         while pipe.clock.seconds() < end:
