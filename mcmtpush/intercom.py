@@ -41,6 +41,8 @@ class Begin:
         of: how many share the process's memory.
         drains: it only delivers what is in its spool, and ends.
         lock: the descriptor of its spool's lock.
+        board: the descriptor of the table of sessions; 0 for one that drains.
+        listens: addresses of all listens, in the order of that table.
         sockets: descriptor by listen address.
         started, latest: configurations, pickled, in base64: what cannot change while
             the program runs is as in the first.
@@ -50,6 +52,8 @@ class Begin:
     of: int
     drains: bool
     lock: int
+    board: int
+    listens: list[str]
     sockets: dict[str, int]
     started: str
     latest: str

@@ -38,6 +38,7 @@ from mcmtpush.ports import Dice, Files, Memory, Now, Spool
 from mcmtpush.pressure import Pressure
 from mcmtpush.queues.scheduler import Scheduler
 from mcmtpush.reception.acceptance import Destination
+from mcmtpush.reception.board import Board
 from mcmtpush.reception.esmtp import EsmtpFactory
 from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
@@ -79,12 +80,14 @@ class Duty:
         lock: of the spool, inherited.
         sockets: by listen address, descriptors that are inherited.
         orders: where operators' orders come from, instead of the spool's folder.
+        board: how many sessions other workers have.
     """
 
     part: Part = ALONE
     lock: TextIO | None = None
     sockets: Mapping[str, int] = field(factory=dict)
     orders: OrderSource | None = None
+    board: Board | None = None
 
 
 @frozen
@@ -154,7 +157,7 @@ class Gateway(Service):
         self.ids = MessageIds(world.pid(), world.dice.randrange(0x10000))
         self.simulator = EmbeddedSimulator.of(process, clock, now)
         # All workers write the same files.
-        writing = LOG_ALONE if duty.part == ALONE else FileLock(self._log_lock)
+        writing = LOG_ALONE if duty.part == ALONE else self._lock("records.lock")
         self.tokens = TokenEvents(
             process.token_events, process.token_events_mode, writing
         )
@@ -217,7 +220,7 @@ class Gateway(Service):
             save=self.scheduler.save_memory,
             tell=_say_memory,
         )
-        intake, sessions = Intake(self.spool, self.scheduler), Sessions()
+        intake, sessions = Intake(self.spool, self.scheduler), self._sessions()
         contexts = ServerContexts()
         notices = Notifier(
             mails=self.spool,
@@ -249,6 +252,7 @@ class Gateway(Service):
                 for listen in process.listens
             ],
             duty.sockets,
+            sessions,
         )
         self.reloading = Reload(
             current=self.configuration,
@@ -265,12 +269,21 @@ class Gateway(Service):
             polls=process.token_events is not None and duty.part.first,
         )
 
-    @property
-    def _log_lock(self) -> str:
+    def _lock(self, name: str) -> FileLock:
         """In the folder that is the same for all workers."""
-        return posixpath.join(
-            self.configuration.started.process().spoolbase, "records.lock"
-        )
+        folder = self.configuration.started.process().spoolbase
+        return FileLock(posixpath.join(folder, name))
+
+    def _sessions(self) -> Sessions:
+        board = self.world.duty.board
+        if board is None:
+            return Sessions()
+        return Sessions(board, self._lock("sessions.lock"))
+
+    def _take(self, *, taking: bool) -> None:
+        """Tell other workers whether this one takes connections."""
+        if self.world.duty.board is not None:
+            self.world.duty.board.open(taking=taking)
 
     def _load_policy(self, scripts: Sequence[ScriptSettings]) -> Chain | None:
         """Raises ConfigErrors."""
@@ -337,6 +350,7 @@ class Gateway(Service):
             raise StartError(reason)
         self.policy.adopt(self._load_policy(self.configuration.process().scripts))
         at_once(self.listener.start())
+        self._take(taking=True)
         recovered = self.scheduler.start()
         _watched("recovery of the spool", recovered.addCallback(self._recovered))
         self._purge()
@@ -366,6 +380,7 @@ class Gateway(Service):
         self._purging.cancel()
         self.pollers.stop()
         self.obedience.stop()
+        self._take(taking=False)
         await self._unless_hurried(self.listener.drain(GOODBYE_SECONDS))
         await self._unless_hurried(self.scheduler.drain())
         await self._unless_hurried(Deferred.fromCoroutine(self._settled()))

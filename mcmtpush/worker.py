@@ -43,6 +43,7 @@ from mcmtpush.intercom import (
 )
 from mcmtpush.memory import ProcessMemory
 from mcmtpush.parent import Parent, RelayedOrders
+from mcmtpush.reception.board import Board
 from mcmtpush.service import Duty, Gateway, StartError, World
 
 
@@ -87,6 +88,7 @@ class Worker:
             lock=os.fdopen(begin.lock, "r+", encoding="ascii"),
             sockets=begin.sockets,
             orders=self.orders,
+            board=self._board(),
         )
         return World(
             reactor=self.reactor,
@@ -97,6 +99,14 @@ class Worker:
             reread=self._reread,
             duty=duty,
         )
+
+    def _board(self) -> Board | None:
+        begin = self.begin
+        if not begin.board:
+            return None
+        board = Board.of(begin.board, begin.listens, begin.number - 1)
+        os.close(begin.board)
+        return board
 
     def _reread(self) -> tuple[Configuration, list[ConfigError]]:
         """What the parent has read and checked."""

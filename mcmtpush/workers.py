@@ -48,6 +48,7 @@ from mcmtpush.intercom import (
     write,
 )
 from mcmtpush.obedience import Delegation
+from mcmtpush.reception.board import Board, make_board
 from mcmtpush.reception.opening import HeldSocket, hold
 from mcmtpush.reception.tls import ServerContexts
 from mcmtpush.records.token import TokenEvents
@@ -66,7 +67,8 @@ LAST_SECONDS: Final = 10.0
 FROM_CHILD: Final = 3
 TO_CHILD: Final = 4
 LOCK: Final = 5
-SOCKETS: Final = 6
+BOARD: Final = 6
+SOCKETS: Final = 7
 """Descriptors of a worker, the first of its sockets last."""
 
 log = Logger()
@@ -140,6 +142,7 @@ class Workers(Service):
         self._posts: list[Post] = []
         self._sockets: list[HeldSocket] = []
         self._over: Deferred[None] | None = None
+        self._board_at: int | None = None
         self._path = os.pathsep.join(os.path.abspath(each) for each in sys.path)  # noqa: PTH100 - text
 
     # -- started ----------------------------------------------------------------
@@ -171,6 +174,9 @@ class Workers(Service):
         for listen in process.listens:
             self._sockets.append(hold(listen))
             log.info("listening on {address}", address=listen.address)
+        self._listens = [each.address for each in process.listens]
+        self._board_at = make_board(self.count, len(self._listens))
+        self._board = Board.of(self._board_at, self._listens, row=self.count)
         self.delegation = Delegation(
             Orders(process.spoolbase), reactor, self._awaited, self._pass_on
         )
@@ -233,6 +239,7 @@ class Workers(Service):
                     FROM_CHILD: "r",
                     TO_CHILD: "w",
                     LOCK: post.lock.fileno(),
+                    BOARD: null if post.drains else self._board_at or null,
                     **inherited,
                 },
             )
@@ -248,6 +255,8 @@ class Workers(Service):
                 of=len(self._posts),
                 drains=post.drains,
                 lock=LOCK,
+                board=0 if post.drains else BOARD,
+                listens=self._listens,
                 sockets=dict(zip(addresses, inherited, strict=True)),
                 started=pack(self.current.started),
                 latest=pack(self.current.latest),
@@ -278,6 +287,8 @@ class Workers(Service):
     def _ended(self, post: Post, how: str) -> None:
         lived = self.world.reactor.seconds() - post.spawned_at
         post.process = None
+        if not post.drains:
+            self._board.clear(post.number - 1)
         self._ended_counts.update(post.counts)
         post.counts = Counter()
         if post.timer is not None:
@@ -372,6 +383,9 @@ class Workers(Service):
         self._close_sockets()
         for post in self._posts:
             post.lock.close()
+        if self._board_at is not None:
+            os.close(self._board_at)
+            self._board_at = None
 
     def _close(self, _: object) -> Deferred[None]:
         self._let_go()

@@ -40,7 +40,8 @@ _WORDS: st.SearchStrategy[Word] = st.one_of(
     st.builds(
         Begin,
         *[st.integers(1, 99), st.integers(1, 99), st.booleans()],
-        *[st.integers(3, 99), st.dictionaries(_TEXT, st.integers(3, 99), max_size=3)],
+        *[st.integers(3, 99), st.integers(0, 99), st.lists(_TEXT, max_size=2)],
+        *[st.dictionaries(_TEXT, st.integers(3, 99), max_size=3)],
         *[_TEXT, _TEXT],
     ),
     st.builds(Follow, _TEXT),

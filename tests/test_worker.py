@@ -33,6 +33,7 @@ from mcmtpush.intercom import (
     Stop,
     write,
 )
+from mcmtpush.reception.board import make_board
 from mcmtpush.service import StartError
 from mcmtpush.worker import COUNT_SECONDS, GOODBYE_SECONDS, Worker
 from tests.config.samples import tree
@@ -102,6 +103,8 @@ class WorkerCase(TestCase):
             of=3,
             drains=self.drains,
             lock=lock,
+            board=0 if self.drains else make_board(2, 1),
+            listens=[":25"],
             sockets={":25": 9},
             started=pack(Configuration(tree("retry_interval = 5"))),
             latest=pack(Configuration(tree("retry_interval = 6"))),
@@ -141,6 +144,7 @@ class WorkTests(WorkerCase):
         duty = self.gateway.world.duty
         self.assertEqual((duty.part.number, duty.part.of), (2, 3))
         self.assertEqual(duty.sockets, {":25": 9})
+        self.assertEqual((duty.board.row, duty.board.listens), (1, [":25"]))
         self.assertEqual(self.interval(self.gateway.started), 5)
         self.assertEqual(self.interval(self.gateway.latest), 6)
 

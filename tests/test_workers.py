@@ -37,11 +37,12 @@ from mcmtpush.intercom import (
     write,
 )
 from mcmtpush.obedience import LOOK_SECONDS
+from mcmtpush.reception.board import Board
 from mcmtpush.service import StartError, World
 from mcmtpush.spool.codec import insert_of
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
-from mcmtpush.workers import LAST_SECONDS, LOCK, SOCKETS, Workers, left_over
+from mcmtpush.workers import BOARD, LAST_SECONDS, LOCK, SOCKETS, Workers, left_over
 from tests.config.samples import tree
 from tests.spool.test_codec import a_message, a_submission
 from tests.support.case import TestCase
@@ -193,6 +194,7 @@ class StartTests(WorkersCase):
                 (number, 3, False, LOCK),
             )
             self.assertEqual(begin.sockets, {self.address: SOCKETS})
+            self.assertEqual((begin.board, begin.listens), (BOARD, [self.address]))
             self.assertEqual(
                 unpack(begin.started).process(), workers.current.latest.process()
             )
@@ -287,7 +289,10 @@ class LifeTests(WorkersCase):
         """At once; after a short life only later; with the lock it had."""
         self.begin()
         one, two = self.machine.processes
+        board = Board.of(two.descriptors[BOARD], [self.address], row=1)
+        board.note(self.address, 5, 5)
         two.dies()
+        self.assertEqual(self.workers._board.total(), 0)
         self.machine.advance(0)
         third = self.machine.processes[2]
         self.assertEqual(third.told()[0].number, 2)

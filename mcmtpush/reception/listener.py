@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from mcmtpush.config.views import ListenSettings
-from mcmtpush.reception.opening import adopt, open_socket
+from mcmtpush.reception.opening import Balance, adopt, open_socket
+from mcmtpush.reception.session import Sessions
 
 
 class Factory(Protocol):
@@ -38,11 +39,13 @@ class Listener:
         reactor: gives sockets and timers.
         sockets: each listen with the factory of its sessions.
         inherited: by listen address, descriptors that a parent has opened.
+        balance: whom it asks who may take a connection from those.
     """
 
     reactor: Any
     sockets: Sequence[tuple[ListenSettings, Factory]]
     inherited: Mapping[str, int] = field(factory=dict)
+    balance: Balance = field(factory=Sessions)
     _ports: list[IListeningPort] = field(init=False, factory=list)
 
     log = Logger()
@@ -57,7 +60,7 @@ class Listener:
         descriptor = self.inherited.get(settings.address)
         if descriptor is None:
             return await open_socket(self.reactor, settings, factory)
-        return adopt(self.reactor, settings, descriptor, factory)
+        return adopt(self.reactor, settings, descriptor, factory, self.balance)
 
     def start(self) -> Deferred[None]:
         """Open every socket, or none: then fails with a ConfigError that says why."""

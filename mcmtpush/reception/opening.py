@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final, Protocol
 
 from attrs import define
 from twisted.internet import tcp, unix
@@ -29,6 +30,10 @@ from twisted.internet.interfaces import (
 
 from mcmtpush.config.views import ListenSettings
 from mcmtpush.errors import ConfigError
+
+
+PAUSE_SECONDS: Final = 0.01
+"""For so long a worker that is ahead leaves a connection to others."""
 
 
 async def open_socket(
@@ -158,8 +163,23 @@ def _bind(made: socket.socket, settings: ListenSettings) -> None:
     made.bind((settings.host, settings.port))
 
 
+class Balance(Protocol):
+    """Who has how many sessions; `mcmtpush.reception.session.Sessions`."""
+
+    @property
+    def waiting(self) -> set[Callable[[], None]]:
+        """Called when this worker has fewer than before."""
+
+    def is_ahead(self) -> bool:
+        """Whether this worker has more than another, who should take the next one."""
+
+
 def adopt(
-    reactor: Any, settings: ListenSettings, descriptor: int, factory: Any
+    reactor: Any,
+    settings: ListenSettings,
+    descriptor: int,
+    factory: Any,
+    balance: Balance,
 ) -> IListeningPort:
     """Accept from an inherited socket, whose descriptor is closed by this."""
     try:
@@ -169,10 +189,10 @@ def adopt(
             # The path is the parent's: its mode, and when it goes.
             port._bindPath = b"\0"  # noqa: SLF001
         else:
-            port = _TcpPort._fromListeningDescriptor(  # noqa: SLF001
+            port = _Port._fromListeningDescriptor(  # noqa: SLF001
                 reactor, descriptor, _family(settings), factory
             )
-        port.backlog = settings.backlog
+        port.backlog, port.balance = settings.backlog, balance
         port.startListening()
     except OSError as error:
         raise cannot_listen(settings, error) from error
@@ -182,11 +202,17 @@ def adopt(
     return adopted
 
 
-class _OneByOne:
-    """Of a port: one connection a turn, so that others get the next one.
+class _Port(tcp.Port):
+    """One that others have as well: a connection a turn.
 
-    Twisted takes as many as there are, which would give a burst to one worker.
+    Twisted takes as many as there are, which would give a burst to one worker.  Who is
+    ahead of others leaves the next one to them for a moment, and takes it if they do
+    not.
     """
+
+    balance: Balance
+    reactor: Any
+    _pause: Any = None
 
     @property
     def numberAccepts(self) -> int:  # noqa: N802 - Twisted's
@@ -196,10 +222,33 @@ class _OneByOne:
     def numberAccepts(self, _: int) -> None:  # noqa: N802 - Twisted's
         """Twisted would adapt it."""
 
+    def doRead(self) -> None:  # noqa: N802 - Twisted's
+        if self.balance.is_ahead():
+            self.stopReading()
+            self._pause = self.reactor.callLater(PAUSE_SECONDS, self._go_on)
+            self.balance.waiting.add(self._look_again)
+        else:
+            super().doRead()
 
-class _TcpPort(_OneByOne, tcp.Port):
-    """See above."""
+    def _look_again(self) -> None:
+        if not self.balance.is_ahead():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._end_pause()
+        self.startReading()
+        super().doRead()
+
+    def _end_pause(self) -> None:
+        self.balance.waiting.discard(self._look_again)
+        if self._pause is not None and self._pause.active():
+            self._pause.cancel()
+        self._pause = None
+
+    def connectionLost(self, reason: Any) -> None:
+        self._end_pause()
+        super().connectionLost(reason)
 
 
-class _UnixPort(_OneByOne, unix.Port):
-    """See above."""
+class _UnixPort(_Port, unix.Port):
+    """The same on a path."""

@@ -6,7 +6,9 @@ Nothing here reads or writes the connection.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from attrs import define, field
 
@@ -89,29 +91,105 @@ class Session:
         self._context = None
 
 
-class Sessions:
-    """How many sessions are open, by listen and in all: one for all listeners."""
+class Neighbours(Protocol):
+    """The sessions of other processes; `mcmtpush.reception.board.Board`."""
 
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
-        self.total = 0
+    def note(self, listen: str, count: int, total: int) -> None:
+        """So many has this process now, on this listen and in all."""
 
     def count(self, listen: str) -> int:
-        """The sessions that are open on this listen."""
+        """The sessions that all others have on this listen."""
+
+    def total(self) -> int:
+        """And in all."""
+
+    def least(self) -> int | None:
+        """The fewest that another has who takes connections; None if nobody does."""
+
+
+class Alone:
+    """There are no others."""
+
+    def note(self, listen: str, count: int, total: int) -> None:
+        """Nobody wants to know."""
+
+    def count(self, _: str) -> int:
+        """None."""
+        return 0
+
+    def total(self) -> int:
+        """None."""
+        return 0
+
+    def least(self) -> None:
+        """There is nobody."""
+
+
+class Sessions:
+    """How many sessions are open, by listen and in all: one for all listeners.
+
+    Args:
+        neighbours: other processes that the limits hold for, too.
+        turn: entered for a look at all counts and the change that follows from it, by
+            one process at a time; OSError when it cannot be had, and then nobody is
+            turned away for it.
+
+    Attributes:
+        total: how many there are in this process.
+        waiting: called when there are fewer.
+    """
+
+    def __init__(
+        self,
+        neighbours: Neighbours | None = None,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._open: Counter[str] = Counter()
+        self._neighbours = neighbours or Alone()
+        self._turn = turn or nullcontext()
+        self.total = 0
+        self.waiting: set[Callable[[], None]] = set()
+
+    def count(self, listen: str) -> int:
+        """The sessions of this process that are open on this listen."""
         return self._open[listen]
 
     def enter(self, listen: str, settings: ReceptionSettings) -> bool:
         """Count one more, unless a limit of these settings is reached."""
         here, everywhere = settings.listener_sessions, settings.service_sessions
-        if here and self._open[listen] >= here:
+        if not (here or everywhere):
+            self._add(listen, 1)
+            return True
+        try:
+            with self._turn:
+                return self._enter(listen, here, everywhere)
+        except OSError:
+            return self._enter(listen, here, everywhere)
+
+    def _enter(self, listen: str, here: int, everywhere: int) -> bool:
+        others = self._neighbours
+        if here and self._open[listen] + others.count(listen) >= here:
             return False
-        if everywhere and self.total >= everywhere:
+        if everywhere and self.total + others.total() >= everywhere:
             return False
-        self._open[listen] += 1
-        self.total += 1
+        self._add(listen, 1)
         return True
+
+    def is_ahead(self) -> bool:
+        """Whether another process has fewer and should take the next connection.
+
+        Where there are many, an eighth more is no more.
+        """
+        least = self._neighbours.least()
+        return least is not None and self.total > least + least // 8
 
     def leave(self, listen: str) -> None:
         """One that entered has ended."""
-        self._open[listen] -= 1
-        self.total -= 1
+        self._add(listen, -1)
+        for call in tuple(self.waiting):
+            call()
+
+    def _add(self, listen: str, number: int) -> None:
+        self._open[listen] += number
+        self.total += number
+        self._neighbours.note(listen, self._open[listen], self.total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from zope.interface import implementer
 from mcmtpush.config.views import ListenSettings
 from mcmtpush.errors import ConfigError
 from mcmtpush.reception.listener import Listener
-from mcmtpush.reception.opening import HeldSocket, adopt, hold
+from mcmtpush.reception.opening import PAUSE_SECONDS, HeldSocket, adopt, hold
 from tests.support.case import TestCase
 
 
@@ -104,12 +105,22 @@ class HoldTests(OpeningCase):
 
 
 class AdoptTests(OpeningCase):
+    ahead = False
+
+    def setUp(self) -> None:
+        self.waiting: set[Callable[[], None]] = set()
+
+    def is_ahead(self) -> bool:
+        """What the next port that asks is told, once."""
+        ahead, self.ahead = self.ahead, False
+        return ahead
+
     def worker(self, held: HeldSocket, name: bytes) -> Any:
         """A port of one worker, which accepts when its `doRead` is called."""
         factory: Any = Factory.forProtocol(Greeter)
         factory.name = name
         descriptor = os.dup(held.fileno())
-        port: Any = adopt(Reactor(), held.settings, descriptor, factory)
+        port: Any = adopt(Reactor(), held.settings, descriptor, factory, self)
         with self.assertRaises(OSError):
             os.fstat(descriptor)
         return port
@@ -142,6 +153,33 @@ class AdoptTests(OpeningCase):
     def test_tcp(self) -> None:
         """Two workers on one port."""
         self.assert_shared(self.held(self.tcp()))
+
+    def test_who_is_ahead(self) -> None:
+        """It leaves the next one to others for a moment, and takes it then."""
+        held = self.held(self.tcp())
+        one, two = self.worker(held, b"1"), self.worker(held, b"2")
+        clients = self.connect(held, 3)
+        self.ahead = True
+        one.doRead()
+        self.assertNotIn(one, one.reactor.getReaders())
+        two.doRead()
+        one.reactor.advance(PAUSE_SECONDS)
+        self.assertIn(one, one.reactor.getReaders())
+        self.assertEqual([client.recv(9) for client in clients[:2]], [b"2", b"1"])
+        self.ahead = True
+        one.doRead()
+        (again,) = self.waiting
+        self.ahead = True
+        again()
+        self.assertNotIn(one, one.reactor.getReaders())
+        again()  # a session has ended, and it is ahead no more
+        self.assertEqual((clients[2].recv(9), self.waiting), (b"1", set()))
+        self.assertIn(one, one.reactor.getReaders())
+        self.ahead = True
+        one.doRead()
+        one.connectionLost(None)
+        self.assertEqual((one.reactor.getDelayedCalls(), self.waiting), ([], set()))
+        two.connectionLost(None)
 
     def test_unix(self) -> None:
         """Two workers on one path, which is there when both are gone."""
