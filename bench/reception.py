@@ -5,6 +5,7 @@ A peer keeps what it takes in its own queue, or throws it away and counts.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -57,9 +58,12 @@ def suspended(folder: Path) -> Iterator[house.Process]:
 
 
 def rows(folder: Path) -> int:
-    """Messages in the spool."""
-    with sqlite3.connect(folder / "spool" / "mcmtpush.db") as database:
-        return int(database.execute("SELECT count(*) FROM entry").fetchone()[0])
+    """Messages in the spool, or in those of all workers."""
+    count = 0
+    for path in (folder / "spool").glob("**/mcmtpush.db"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            count += database.execute("SELECT count(*) FROM entry").fetchone()[0]
+    return count
 
 
 OURS = peers.Peer(

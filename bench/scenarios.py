@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import delivery, depth, errors, hooks, http2, latency, pipe
+from bench import delivery, depth, errors, hooks, http2, latency, pipe, workers
 from bench.peers import AIOSMTPD, BARE, HARAKA_QUEUE, POSTFIX, Peer
 from bench.reception import contenders, pipelined, source
-from bench.run import Goal, Scenario
+from bench.run import Contender, Goal, Scenario
 
 
 OURS = "mcmtpush"
@@ -24,6 +24,15 @@ def reception(name: str, title: str, count: int, *peers: Peer, **load) -> Scenar
         name, title, count, contenders(partial(source, **load), *peers), goals,
         smoke=100 if name in TRIED else 0,
     )  # fmt: skip
+
+
+def two_workers(
+    name: str, title: str, count: int, contenders: list[Contender]
+) -> Scenario:
+    """Two against one."""
+    two, one = (each.name for each in contenders)
+    goals = [Goal("messages/s", two, one, at_least=1.5)]
+    return Scenario(name, title, count, contenders, goals, smoke=300)
 
 
 def latencies(protocol: str) -> list[Goal]:
@@ -105,6 +114,15 @@ SCENARIOS = (
         ],
         figure="ms",
     ),
+    two_workers("workers-kept", "Reception by workers, 20 sessions kept, 1 KB", 20_000,
+                workers.RECEIVED),
+    two_workers("workers-pipelined",
+                "Reception by workers, 20 sessions kept, PIPELINING, 1 KB", 20_000,
+                workers.PIPELINED),
+    two_workers("workers-pipe", "Through workers to nghttpd, 20 sessions kept, 1 KB",
+                20_000, workers.THROUGH),
+    two_workers("workers-delivery", "Delivery by workers alone, to nghttpd", 100_000,
+                workers.DELIVERED),
     Scenario(
         "depth", "10,000 messages pass those that wait", 1_000_000, depth.PASSED,
         [

@@ -41,11 +41,18 @@ def submissions(
 
 
 def fill(
-    folder: Path, count: int, *, domains: int = 1, domain: str = house.DOMAIN
+    folder: Path,
+    count: int,
+    *,
+    domains: int = 1,
+    domain: str = house.DOMAIN,
+    spool: str = "",
 ) -> float:
-    """Store `count` entries; rows a second."""
+    """Store `count` entries, in a further spool if so; rows a second."""
     content = house.sample(folder).read_bytes()
-    store = open_spool(str(folder / "spool"), mode=0o640, force_fsync=True, pid=1)
+    store = open_spool(
+        str(folder / "spool" / spool), mode=0o640, force_fsync=True, pid=1
+    )
     row, inserts = store.first_row, []
     began = time.monotonic()
     for submission in submissions(count, content, domains, domain):
