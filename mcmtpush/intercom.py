@@ -4,7 +4,7 @@ A word is a netstring (https://cr.yp.to/proto/netstrings.txt) of a JSON array: t
 word's name and the values of its attributes in their order.
 
     [parent]  Begin, then Follow, Resume, Stop, Obey          -> [worker]
-    [worker]  Ready or Failed, then Said, Counted, Answered, Emptied -> [parent]
+    [worker]  Ready or Failed, Said, Counted, Answered, Declined, Emptied -> [parent]
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Begin:
         board: the descriptor of the table of sessions; 0 for one that drains.
         listens: addresses of all listens, in the order of that table.
         sockets: descriptor by listen address.
-        started, latest: configurations, pickled, in base64: what cannot change while
-            the program runs is as in the first.
+        started, latest: configurations as `mcmtpush.config.part.pack` makes them: what
+            cannot change while the program runs is as in the first.
     """
 
     number: int
@@ -99,6 +99,11 @@ class Failed:
 
 
 @frozen
+class Declined:
+    """It does not follow the last configuration, since that does not work."""
+
+
+@frozen
 class Said:
     """For the log; `level` as `twisted.logger.LogLevel` names it."""
 
@@ -128,12 +133,12 @@ class Emptied:
 
 
 Order = Begin | Follow | Resume | Stop | Obey
-Report = Ready | Failed | Said | Counted | Answered | Emptied
+Report = Ready | Failed | Declined | Said | Counted | Answered | Emptied
 Word = Order | Report
 
 ORDERS: Final[tuple[type[Order], ...]] = (Begin, Follow, Resume, Stop, Obey)
 REPORTS: Final[tuple[type[Report], ...]] = (
-    *(Ready, Failed, Said, Counted, Answered, Emptied),
+    *(Ready, Failed, Declined, Said, Counted, Answered, Emptied),
 )
 
 

@@ -427,12 +427,14 @@ class Gateway(Service):
             messages=messages,
         )
 
-    def reload(self) -> None:
-        """By SIGHUP: logs may have been rotated, the configuration changed."""
+    def reload(self) -> bool:
+        """By SIGHUP: logs may have been rotated, the configuration changed.
+
+        False when the configuration cannot be followed.
+        """
         log.info("reopening the record logs, reading the configuration again")
         self.reopen()
-        if self.running:
-            self.reloading.run()
+        return not self.running or self.reloading.run()
 
     def reopen(self) -> None:
         """Logs may have been rotated."""

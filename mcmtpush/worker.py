@@ -8,6 +8,7 @@ Descriptors: 3 is written to, 4 is read from the parent; the others are told.
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
+from attrs import define
 from twisted.internet import stdio
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
@@ -31,6 +33,7 @@ from mcmtpush.intercom import (
     ORDERS,
     Begin,
     Counted,
+    Declined,
     Ear,
     Emptied,
     Failed,
@@ -62,6 +65,30 @@ GOODBYE_SECONDS: Final = 2.0
 log = Logger()
 
 
+@define
+class KnownFiles:
+    """The scripts that the parent has read; there are no others.
+
+    Attributes:
+        texts: by path.
+    """
+
+    texts: dict[str, str]
+
+    def read(self, path: str) -> bytes:
+        """The content; raises FileNotFoundError."""
+        if path not in self.texts:
+            raise FileNotFoundError(errno.ENOENT, "the parent has not read it", path)
+        return self.texts[path].encode()
+
+    def entries(self, path: str) -> None:
+        """Nothing is a folder."""
+
+    def mode(self, _: str) -> int:
+        """Files that were read could be."""
+        return 0o600
+
+
 class Worker:
     """One process's work, from the first word to the last."""
 
@@ -70,7 +97,9 @@ class Worker:
         self.begin = begin
         self.parent = Parent(ear, reactor, heed=self.heed, gone=self.gone)
         self.orders = RelayedOrders(self.parent.tell)
-        started, self.latest = unpack(begin.started), unpack(begin.latest)
+        started, _ = unpack(begin.started)
+        self.latest, scripts = unpack(begin.latest)
+        self.files = KnownFiles(scripts)
         self.gateway = Gateway(started, self._world())
         self.gateway.configuration.adopt(self.latest)
         self.code = 1
@@ -97,6 +126,7 @@ class Worker:
             pid=os.getpid,
             memory=ProcessMemory(),
             reread=self._reread,
+            files=self.files,
             duty=duty,
         )
 
@@ -155,11 +185,14 @@ class Worker:
                 self.orders.take(order)
 
     def _follow(self, text: str) -> None:
-        if text:
-            self.latest = unpack(text)
-            self.gateway.reload()
-        else:
+        if not text:
             self.gateway.reopen()
+            return
+        before = self.latest, self.files.texts
+        self.latest, self.files.texts = unpack(text)
+        if not self.gateway.reload():
+            self.latest, self.files.texts = before
+            self.parent.tell(Declined())
 
     def gone(self) -> None:
         """The parent is: nobody would replace this one, and the spool is wanted."""

@@ -29,12 +29,14 @@ from mcmtpush.config.settings import Configuration
 from mcmtpush.counters import Counters
 from mcmtpush.embedded import EmbeddedSimulator
 from mcmtpush.errors import ConfigError, McmtPushError, RemoteProtocolError
+from mcmtpush.hooks.source import read_source
 from mcmtpush.intercom import (
     REPORT_LIMIT,
     REPORTS,
     Answered,
     Begin,
     Counted,
+    Declined,
     Ear,
     Emptied,
     Failed,
@@ -135,6 +137,8 @@ class Workers(Service):
         fail: Callable[[str], None],
     ) -> None:
         self.current = Current(configuration)
+        self._packed = self._started = ""
+        self._before: tuple[Configuration, str] | None = None
         self.world = world
         self.count = count
         self._fail = fail
@@ -171,6 +175,7 @@ class Workers(Service):
         self._try_logs()
         for fault in prepare(self.current, self.current.latest, ServerContexts()):
             raise fault
+        self._started = self._packed = self._pack(self.current.latest)
         for listen in process.listens:
             self._sockets.append(hold(listen))
             log.info("listening on {address}", address=listen.address)
@@ -258,8 +263,8 @@ class Workers(Service):
                 board=0 if post.drains else BOARD,
                 listens=self._listens,
                 sockets=dict(zip(addresses, inherited, strict=True)),
-                started=pack(self.current.started),
-                latest=pack(self.current.latest),
+                started=self._started,
+                latest=self._packed,
             )
         )
 
@@ -279,6 +284,8 @@ class Workers(Service):
                 self.delegation.remind(post.number)
             case Failed(reason=reason):
                 post.reason = reason
+            case Declined():
+                self._go_back(post)
             case Emptied():
                 post.finished = True
             case Answered(name=name, answer=answer):
@@ -415,17 +422,42 @@ class Workers(Service):
         """By SIGHUP: read once, for all workers or for none."""
         log.info("reopening the record logs, reading the configuration again")
         read, findings = self.world.reread()
+        packed = ""
         if read is not None:
             findings = [*findings, *self._objections(read)]
+            try:
+                packed = self._pack(read)
+            except ConfigError as fault:
+                findings.append(fault)
         if say(findings) and read is not None:
+            self._before = self.current.latest, self._packed
             self.current.adopt(read)
-            self._tell_all(Follow(pack(read)))
+            self._packed = packed
+            self._tell_all(Follow(packed))
         else:
             self._tell_all(Follow(""))
 
-    def _objections(self, read: Configuration) -> Sequence[ConfigError]:
+    def _objections(self, read: Configuration) -> list[ConfigError]:
         faults = prepare(self.current, read, ServerContexts())
         return [*faults, *needs_restart(self.current.started, read)]
+
+    def _pack(self, configuration: Configuration) -> str:
+        """With its scripts as they are now.  Raises ConfigError."""
+        scripts = configuration.process().scripts
+        sources = [read_source(each, self.world.files) for each in scripts]
+        return pack(configuration, {each.path: each.text for each in sources})
+
+    def _go_back(self, post: Post) -> None:
+        """A script does not run, say: who is started from now on shall not try it."""
+        log.error(
+            "worker {number} does not follow what was read again; workers that are "
+            "started get what held before",
+            number=post.number,
+        )
+        if self._before is not None:
+            before, self._packed = self._before
+            self.current.adopt(before)
+            self._before = None
 
     def _tell_all(self, order: Order) -> None:
         for post in self._posts:

@@ -17,6 +17,7 @@ from mcmtpush.intercom import (
     Answered,
     Begin,
     Counted,
+    Declined,
     Ear,
     Emptied,
     Failed,
@@ -51,7 +52,7 @@ _WORDS: st.SearchStrategy[Word] = st.one_of(
     st.builds(Said, _TEXT, _TEXT, _TEXT),
     st.builds(Counted, _COUNTS),
     st.builds(Answered, _TEXT, st.one_of(st.none(), _COUNTS)),
-    st.sampled_from([Resume(), Ready(), Emptied()]),
+    st.sampled_from([Resume(), Ready(), Emptied(), Declined()]),
 )
 _ALL: Any = (*ORDERS, *REPORTS)
 

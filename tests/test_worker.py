@@ -23,6 +23,7 @@ from mcmtpush.intercom import (
     REPORTS,
     Begin,
     Counted,
+    Declined,
     Ear,
     Emptied,
     Failed,
@@ -52,6 +53,7 @@ class Gateway:
     counters: Counters = field(factory=Counters)
     empty: bool = False
     refuses: str | None = None
+    follows: bool = True
     drained: Deferred[None] = field(factory=Deferred)
 
     def __attrs_post_init__(self) -> None:
@@ -75,8 +77,9 @@ class Gateway:
     def resume(self) -> None:
         self.calls.append("resume")
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         self.calls.append("reload")
+        return self.follows
 
     def reopen(self) -> None:
         self.calls.append("reopen")
@@ -106,8 +109,8 @@ class WorkerCase(TestCase):
             board=0 if self.drains else make_board(2, 1),
             listens=[":25"],
             sockets={":25": 9},
-            started=pack(Configuration(tree("retry_interval = 5"))),
-            latest=pack(Configuration(tree("retry_interval = 6"))),
+            started=pack(Configuration(tree("retry_interval = 5")), {}),
+            latest=pack(Configuration(tree("retry_interval = 6")), {"/a": "ü"}),
         )
         self.worker = Worker(self.machine, begin, Ear(ORDERS, 10**6))
         self.gateway: Any = self.worker.gateway
@@ -170,12 +173,25 @@ class WorkTests(WorkerCase):
     def test_orders(self) -> None:
         """Each does what it says."""
         self.worker.start()
-        text = pack(Configuration(tree("retry_interval = 7")))
+        text = pack(Configuration(tree("retry_interval = 7")), {"/b": "b"})
         self.hear(Follow(text), Follow(""), Resume(), Obey("1", "purge"))
         self.assertEqual(self.gateway.calls, ["start", "reload", "reopen", "resume"])
+        self.assertEqual(self.gateway.world.files.read("/b"), b"b")
+        self.assertRaises(FileNotFoundError, self.gateway.world.files.read, "/a")
         read, findings = self.gateway.world.reread()
         self.assertEqual((self.interval(read), findings), (7, []))
         self.assertEqual(self.gateway.world.duty.orders.pending(), ["1"])
+
+    def test_what_cannot_be_followed(self) -> None:
+        """The parent is told, and what held before holds."""
+        self.worker.start()
+        self.told()
+        self.gateway.follows = False
+        self.hear(Follow(pack(Configuration(tree("retry_interval = 7")), {})))
+        self.assertEqual(self.told(), [Declined()])
+        self.assertEqual(self.gateway.world.files.read("/a"), "ü".encode())
+        read, _ = self.gateway.world.reread()
+        self.assertEqual(self.interval(read), 6)
 
     def test_stop(self) -> None:
         """Drained, the last counters told, then the end."""

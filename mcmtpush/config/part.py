@@ -9,6 +9,7 @@ import pickle
 import posixpath
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import evolve, frozen
@@ -74,12 +75,13 @@ def number_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def pack(configuration: Configuration) -> str:
-    """A configuration for a process that we started; see `unpack`."""
-    content = pickle.dumps((configuration.root, configuration.hostname))
-    return b64encode(content).decode()
+def pack(configuration: Configuration, scripts: Mapping[str, str]) -> str:
+    """A configuration and its scripts, text by path, for a process that we start."""
+    content = configuration.root, configuration.hostname, dict(scripts)
+    return b64encode(pickle.dumps(content)).decode()
 
 
-def unpack(text: str) -> Configuration:
+def unpack(text: str) -> tuple[Configuration, dict[str, str]]:
     """What `pack` made, in this program and by this user: never a stranger's."""
-    return Configuration(*pickle.loads(b64decode(text)))  # noqa: S301 - see above
+    root, hostname, scripts = pickle.loads(b64decode(text))  # noqa: S301 - see above
+    return Configuration(root, hostname), scripts

@@ -105,7 +105,8 @@ class PackTests(TestCase):
             ),
             "this.host",
         )
-        read = unpack(pack(made))
+        read, scripts = unpack(pack(made, {"/a.py": "pass"}))
+        self.assertEqual(scripts, {"/a.py": "pass"})
         self.assertEqual(read.process(), made.process())
         self.assertEqual(read.process().workers, "auto")
         key = made.routing_key("xa")
