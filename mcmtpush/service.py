@@ -143,7 +143,7 @@ class Gateway(Service):
         self.configuration = Current(configuration, world.duty.part)
         self.world = world
         self.counters = Counters()
-        self._recovering = True
+        self._recovering = self._cleaning = True
         self._hurried = False
         self._waiting: Deferred[None] | None = None
 
@@ -364,8 +364,14 @@ class Gateway(Service):
 
     def _purge(self) -> None:
         """Give up the dead letters whose time is over, every hour."""
-        _watched("purge of dead letters", self.spool.purge_dead(self.world.now()))
+        self._cleaning = True
+        purged = self.spool.purge_dead(self.world.now())
+        _watched("purge of dead letters", purged.addBoth(self._purged))
         self._purging = self.world.reactor.callLater(PURGE_SECONDS, self._purge)
+
+    def _purged(self, outcome: Any) -> Any:
+        self._cleaning = False
+        return outcome
 
     # -- stopped -----------------------------------------------------------------
 
@@ -414,8 +420,8 @@ class Gateway(Service):
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left to deliver, and all of it is noted."""
-        left = self._recovering or self.scheduler.queued
+        """Whether nothing is left to do, and all that was done is noted."""
+        left = self._recovering or self._cleaning or self.scheduler.queued
         return not left and self.settler.idle
 
     def resume(self) -> None:

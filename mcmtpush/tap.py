@@ -121,7 +121,9 @@ class Program(Service):
         process = self._configuration.process()
         count = cores() if process.workers == "auto" else process.workers
         try:
-            several = count > 1 or left_over(process.spoolbase, count)
+            several = count > 1 or left_over(
+                process.spoolbase, count, self._world.now()
+            )
         except McmtPushError as error:
             raise StartError(str(error)) from error
         if several:

@@ -9,6 +9,7 @@ Part of the composition root.  When a worker may live is `mcmtpush.supervisor`'s
 from __future__ import annotations
 
 import os
+import posixpath
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import prepare, say
 from mcmtpush.service import StartError, World, at_once, readable
-from mcmtpush.spool.census import count_queues
+from mcmtpush.spool.census import has_work
 from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
 from mcmtpush.spool.order import Orders
 from mcmtpush.supervisor import Action, Event, Life, State
@@ -76,16 +77,13 @@ SOCKETS: Final = 7
 log = Logger()
 
 
-def messages_in(folder: str) -> int:
-    """How many wait in a spool.  Raises SpoolError."""
-    queues = count_queues(os.path.join(folder, DATABASE), now=0.0)  # noqa: PTH118 - text
-    return sum(each.messages for each in queues)
-
-
-def left_over(spoolbase: str, count: int) -> list[int]:
-    """The numbers above `count` whose spools hold messages.  Raises SpoolError."""
-    found = worker_folders(spoolbase)
-    return [number for number, path in found if number > count and messages_in(path)]
+def left_over(spoolbase: str, count: int, now: float) -> list[int]:
+    """The numbers above `count` whose spools need a worker.  Raises SpoolError."""
+    return [
+        number
+        for number, path in worker_folders(spoolbase)
+        if number > count and has_work(posixpath.join(path, DATABASE), now=now)
+    ]
 
 
 @define(eq=False)
@@ -168,7 +166,7 @@ class Workers(Service):
         reactor, now = self.world.reactor, self.world.now
         for number in range(1, self.count + 1):
             self._posts.append(self._post(number))
-        for number in left_over(process.spoolbase, self.count):
+        for number in left_over(process.spoolbase, self.count, now()):
             self._posts.append(self._post(number, drains=True))
         self.simulator = EmbeddedSimulator.of(process, reactor, now)
         at_once(self.simulator.start())

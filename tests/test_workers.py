@@ -215,8 +215,8 @@ class StartTests(WorkersCase):
             force_fsync=False,
             pid=1,
         ).close()
-        self.assertEqual(left_over(str(self.folder / "spool"), 1), [5])
-        self.assertEqual(left_over(str(self.folder / "spool"), 5), [])
+        self.assertEqual(left_over(str(self.folder / "spool"), 1, 0.0), [5])
+        self.assertEqual(left_over(str(self.folder / "spool"), 5, 0.0), [])
         self.start(1)
         one, five = self.machine.processes
         (begin,) = five.told()

@@ -15,7 +15,7 @@ from mcmtpush.spool.fault import spool_error
 
 
 FIRST_VERSION = 2
-"""Spools before that never note what ended on a damaged page."""
+"""Spools before that never note what ended on a damaged page, and keep nothing."""
 
 _HELD = "next_attempt_at >= 9e999"
 _COUNTS = (
@@ -24,6 +24,7 @@ _COUNTS = (
     "FROM entry {where} GROUP BY binding_group, binding, domain "
     "ORDER BY domain, binding"
 )
+_EXPIRED = "SELECT EXISTS (SELECT 1 FROM dead_letter WHERE keep_until < ?)"
 _NOT_ENDED = "WHERE row NOT IN (SELECT row FROM ended)"
 
 
@@ -59,6 +60,22 @@ def count_queues(path: str, *, now: float) -> list[QueueCount]:
         QueueCount(group, binding, domain, count, int(delayed), int(held), oldest)
         for group, binding, domain, count, delayed, held, oldest in rows
     ]
+
+
+def has_work(path: str, *, now: float) -> bool:
+    """Whether messages wait, or dead letters have been kept for long enough.
+
+    Raises SpoolError.
+    """
+    if count_queues(path, now=now):
+        return True
+    with closing(open_reader(path)) as reader:
+        if version_of(reader) < FIRST_VERSION:
+            return False
+        try:
+            return bool(reader.execute(_EXPIRED, (now,)).fetchone()[0])
+        except sqlite3.Error as error:
+            raise spool_error(error) from error
 
 
 def add_up(spools: Sequence[Sequence[QueueCount]]) -> list[QueueCount]:

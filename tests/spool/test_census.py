@@ -7,12 +7,12 @@ from pathlib import Path
 from attrs import evolve
 
 from mcmtpush.errors import SpoolError
-from mcmtpush.spool.census import QueueCount, count_queues
-from mcmtpush.spool.codec import insert_of, update_of
+from mcmtpush.spool.census import QueueCount, count_queues, has_work
+from mcmtpush.spool.codec import bury_of, insert_of, update_of
 from mcmtpush.spool.folder import DATABASE
 from mcmtpush.values import HELD, Entry, QueueKey
 from tests.spool.test_codec import a_message, a_submission
-from tests.spool.test_store import open_store
+from tests.spool.test_store import a_letter, open_store
 from tests.support.case import TestCase
 
 
@@ -51,3 +51,17 @@ class CensusTests(TestCase):
         """Where there is none a line says so."""
         with self.assertRaises(SpoolError):
             count_queues(str(self.folder / "nothing.db"), now=0.0)
+
+    def test_work(self) -> None:
+        """Messages are, and dead letters whose time is over; others are not."""
+
+        def work(now: float) -> bool:
+            return has_work(str(self.folder / DATABASE), now=now)
+
+        self.assertFalse(work(0.0))
+        self.store.apply([insert_of(a_submission(), 1)])
+        self.assertTrue(work(0.0))
+        self.store.apply([bury_of([a_letter(1, keep_until=1000.0)])])
+        self.assertEqual(
+            [work(now) for now in (999.0, 1000.0, 1001.0)], [False, False, True]
+        )
