@@ -31,7 +31,10 @@ def two_workers(
 ) -> Scenario:
     """Two against one."""
     two, one = (each.name for each in contenders)
-    goals = [Goal("messages/s", two, one, at_least=1.5)]
+    goals = [
+        Goal("messages/s", two, one, at_least=1.5),
+        Goal("cpu us", two, one, at_most=1.25),
+    ]
     return Scenario(name, title, count, contenders, goals, smoke=300)
 
 
@@ -114,12 +117,12 @@ SCENARIOS = (
         ],
         figure="ms",
     ),
-    two_workers("workers-kept", "Reception by workers, 20 sessions kept, 1 KB", 20_000,
+    two_workers("workers-kept", "Reception by workers, 40 sessions kept, 1 KB", 20_000,
                 workers.RECEIVED),
     two_workers("workers-pipelined",
-                "Reception by workers, 20 sessions kept, PIPELINING, 1 KB", 20_000,
+                "Reception by workers, 40 sessions kept, PIPELINING, 1 KB", 20_000,
                 workers.PIPELINED),
-    two_workers("workers-pipe", "Through workers to nghttpd, 20 sessions kept, 1 KB",
+    two_workers("workers-through", "Through workers to nghttpd, 40 sessions kept, 1 KB",
                 20_000, workers.THROUGH),
     two_workers("workers-delivery", "Delivery by workers alone, to nghttpd", 100_000,
                 workers.DELIVERED),

@@ -2,8 +2,9 @@
 
 Load programs, and nghttpd where it plays Apple, are pinned to the last core: as far
 aside as the cores allow.  On two cores the second worker shares that one with them, so
-that what a load costs is missing from what two workers can do; a load in C costs a
-tenth of a worker, one in Python as much as a worker.
+that what a load costs is missing from what two workers can do.  smtp-source costs a
+seventh of a worker; `bench.client`, and nghttpd with its TLS, about as much as one.
+What two workers lose to one another shows in their processor time for each message.
 
 Two workers deliver from two spools with half of the messages in each.
 """
@@ -131,9 +132,10 @@ def missing(kind: str) -> str:
     return http2.missing(kind) if kind else ""
 
 
-KEPT = partial(source, kept=True)
+SESSIONS = 40
+KEPT = partial(source, kept=True, sessions=SESSIONS)
 RECEIVED = pair(receive, load=KEPT)
-PIPELINED = pair(receive, load=pipelined)
+PIPELINED = pair(receive, load=partial(pipelined, sessions=SESSIONS))
 THROUGH = pair(through, load=KEPT, kind="nghttpd")
 DELIVERED = pair(deliver, kind="nghttpd")
 

@@ -8,7 +8,6 @@ Descriptors: 3 is written to, 4 is read from the parent; the others are told.
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import signal
@@ -17,7 +16,6 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from attrs import define
 from twisted.internet import stdio
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
@@ -28,6 +26,7 @@ from mcmtpush.config.part import Part, unpack
 from mcmtpush.config.settings import Configuration
 from mcmtpush.dispatch import hasten
 from mcmtpush.errors import ConfigError
+from mcmtpush.files import DiskFiles
 from mcmtpush.intercom import (
     ORDER_LIMIT,
     ORDERS,
@@ -65,28 +64,20 @@ GOODBYE_SECONDS: Final = 2.0
 log = Logger()
 
 
-@define
-class KnownFiles:
-    """The scripts that the parent has read; there are no others.
+class KnownFiles(DiskFiles):
+    """Files; of scripts that the parent has read, what it read.
 
     Attributes:
-        texts: by path.
+        texts: of those, by path.
     """
 
-    texts: dict[str, str]
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
 
     def read(self, path: str) -> bytes:
-        """The content; raises FileNotFoundError."""
-        if path not in self.texts:
-            raise FileNotFoundError(errno.ENOENT, "the parent has not read it", path)
-        return self.texts[path].encode()
-
-    def entries(self, path: str) -> None:
-        """Nothing is a folder."""
-
-    def mode(self, _: str) -> int:
-        """Files that were read could be."""
-        return 0o600
+        """The content; raises OSError."""
+        known = self.texts.get(path)
+        return super().read(path) if known is None else known.encode()
 
 
 class Worker:
