@@ -26,7 +26,9 @@ from mcmtpush.delivery.pool import Pool
 from mcmtpush.delivery.tls import Connector, TlsContexts, connector
 from mcmtpush.hooks.policy import Policy
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue
-from mcmtpush.throttle import Buckets
+from mcmtpush.shared.ledger import Ledger
+from mcmtpush.shared.window import SharedBuckets
+from mcmtpush.throttle import Buckets, Meters
 from mcmtpush.values import Attempt, Expired, QueueKey
 
 
@@ -70,6 +72,7 @@ class Lanes:
     Attributes:
         resolver: makes Twisted's resolver of mail exchangers; asked when first needed.
         policy: hears of requests to Apple and of what became of them.
+        ledger: what limits are counted in together with other workers, if there are.
         disposition: set by the service once it is built.
     """
 
@@ -81,18 +84,21 @@ class Lanes:
     counters: Counters
     resolver: Callable[[], Any]
     policy: Policy
+    ledger: Ledger | None = None
     disposition: Disposition = field(init=False)
     # A queue that was given up takes its pool with it.
     _pools: WeakValueDictionary[QueueKey, Pool] = field(
         init=False, factory=WeakValueDictionary
     )
     _limits: Limits = field(init=False)
-    _buckets: Buckets = field(init=False, factory=Buckets)
+    _buckets: Meters = field(init=False)
     _expiries: Expiries = field(init=False)
     _keys: KeyFiles = field(init=False)
     _names: Names | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
+        ledger = self.ledger
+        self._buckets = Buckets() if ledger is None else SharedBuckets(ledger)
         self._limits = Limits(self.configuration.process().server_limit)
         self._expiries = Expiries(self.now)
         self._keys = KeyFiles(self.reactor, self.now)

@@ -43,11 +43,11 @@ from mcmtpush.reception.esmtp import EsmtpFactory
 from mcmtpush.reception.listener import Listener
 from mcmtpush.reception.session import Sessions
 from mcmtpush.reception.tls import ServerContexts
-from mcmtpush.records.lock import FileLock
 from mcmtpush.records.logfile import ALONE as LOG_ALONE
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import Reload, Reread
+from mcmtpush.shared.lock import FileLock
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
 from mcmtpush.spool.worker import WriterThread

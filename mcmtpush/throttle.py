@@ -124,6 +124,26 @@ class Rate(Protocol):
         """What is shared: equal for all who share it."""
 
 
+class Meter(Protocol):
+    """A rate as those see it who are bound by it; `Bucket` is one."""
+
+    def take(self, wanted: int, now: float) -> int:
+        """How many of `wanted` may go at `now`."""
+
+    def give_back(self, count: int) -> None:
+        """Return what the last `take` granted and nobody used; at once."""
+
+    def wait(self, now: float) -> float:
+        """Seconds until it is worth asking again; 0 when one may go now."""
+
+
+class Meters(Protocol):
+    """The rates of all lanes; `Buckets` are those of one process."""
+
+    def of(self, rate: Rate | None) -> Meter | None:
+        """The one of its definition, or None when there is no limit."""
+
+
 class Buckets:
     """One bucket for each definition of a rate, as long as the program runs."""
 

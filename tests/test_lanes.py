@@ -10,13 +10,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import MemoryReactorClock
 
 from mcmtpush.config.settings import Configuration
+from mcmtpush.config.views import ThrottleSettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.pool import Pool
 from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere
+from mcmtpush.shared.ledger import Ledger
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 from tests.config.samples import tree
+from tests.shared.hands import Hands
 from tests.support.case import TestCase
 
 
@@ -56,7 +59,11 @@ class LanesTests(TestCase):
     def setUp(self) -> None:
         """Lanes of a small configuration."""
         self.queue = Waiting("hole.example", 700)
-        self.lanes = Lanes(
+        self.lanes = self.make()
+        self.lanes.disposition = self.queue
+
+    def make(self, ledger: Ledger | None = None) -> Lanes:
+        return Lanes(
             reactor=MemoryReactorClock(),
             configuration=Configuration(tree(TEXT)),
             mails=self,
@@ -65,8 +72,8 @@ class LanesTests(TestCase):
             counters=Counters(),
             resolver=list,
             policy=Policy(),
+            ledger=ledger,
         )
-        self.lanes.disposition = self.queue
 
     def load_mail(self, row: int) -> Deferred[bytes | None]:
         """The spool's part; nothing is sent here."""
@@ -103,6 +110,18 @@ class LanesTests(TestCase):
         """Lanes that were not suspended are not counted."""
         self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
         self.assertEqual(self.lanes.resume(), 0)
+
+    def test_rates_of_several_workers(self) -> None:
+        """With a ledger the lanes of all workers share them, without they do not."""
+        hands = Hands()
+        self.addCleanup(hands.close)
+        rate = ThrottleSettings(5, 60.0, "rate")
+        for ledgers, granted in (
+            ([hands.ledger(0), hands.ledger(1)], [5, 0]),
+            ([None, None], [5, 5]),
+        ):
+            meters = [self.make(each)._buckets.of(rate) for each in ledgers]
+            self.assertEqual([each.take(9, 0.0) for each in meters if each], granted)
 
     def test_a_pool_goes_with_its_queue(self) -> None:
         """Lanes of queues that were given up are not kept."""

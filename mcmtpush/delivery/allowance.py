@@ -14,7 +14,7 @@ from mcmtpush.config.views import DeliverySettings
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.permit import Permits
 from mcmtpush.ports import Clock
-from mcmtpush.throttle import Buckets
+from mcmtpush.throttle import Meters
 
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Allowance:
         settings: DeliverySettings,
         *,
         limits: Limits,
-        buckets: Buckets,
+        buckets: Meters,
         clock: Clock,
         wake: Callable[[], None],
         yield_one: Callable[[], None],

@@ -10,7 +10,7 @@ from math import inf
 
 from mcmtpush.delivery.limit import Share
 from mcmtpush.ports import Clock
-from mcmtpush.throttle import Bucket
+from mcmtpush.throttle import Meter
 
 
 class Permits:
@@ -21,7 +21,7 @@ class Permits:
             the share says so instead.
     """
 
-    def __init__(self, share: Share, bucket: Bucket | None, clock: Clock) -> None:
+    def __init__(self, share: Share, bucket: Meter | None, clock: Clock) -> None:
         self._share = share
         self._bucket = bucket
         self._clock = clock
@@ -40,8 +40,11 @@ class Permits:
         self.wait_seconds = inf if bucket is None else bucket.wait(now) or inf
         if self.wait_seconds < inf or not self._share.take():
             return False
-        if bucket is not None:
-            bucket.take(1, now)
+        if bucket is not None and not bucket.take(1, now):
+            # Another worker was faster.
+            self._share.give_back()
+            self.wait_seconds = bucket.wait(now)
+            return False
         self._holders.add(holder)
         return True
 

@@ -26,7 +26,7 @@ from mcmtpush.delivery.routes import HTTP2, Routes, port_of
 from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
 from mcmtpush.ports import Clock, Dice, Disposition, Hooks, Now, Queue
-from mcmtpush.throttle import Buckets
+from mcmtpush.throttle import Meters
 from mcmtpush.values import Attempt
 
 
@@ -85,7 +85,7 @@ class Pool:
         dice: Dice,
         counters: Counters,
         limits: Limits,
-        buckets: Buckets,
+        buckets: Meters,
         credential: Credential | None = None,
         hooks: Hooks | None = None,
     ) -> None:

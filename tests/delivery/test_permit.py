@@ -49,6 +49,20 @@ class PermitsTests(TestCase):
         self.assertEqual([permits.grant(each) for each in "ab"], [True, False])
         self.assertEqual(bucket.take(5, 0.0), 1)
 
+    def test_another_worker_is_faster(self) -> None:
+        """Who may and then may not, since another did, gives its place back."""
+
+        class Contended(Bucket):
+            def wait(self, now: float) -> float:
+                seconds = super().wait(now)
+                self.take(1, now)  # by somebody else
+                return seconds
+
+        permits = self.make(1, Contended(1, 60))
+        self.assertFalse(permits.grant("a"))
+        self.assertEqual(self.limits.used, 0)
+        self.assertAlmostEqual(permits.wait_seconds, 60, places=3)
+
     def test_given_back_once(self) -> None:
         """However often it is said, and nothing for who has none."""
         permits = self.make(3)

@@ -28,7 +28,7 @@ LINE = re.compile(rb"(\w+) (\d+) (x*)!")
 
 WRITER = """
 import signal, sys, time
-from mcmtpush.records.lock import FileLock
+from mcmtpush.shared.lock import FileLock
 from mcmtpush.records.logfile import LogFile
 
 path, lock, name, count = sys.argv[1:]

@@ -20,10 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mcmtpush.records import lock as lock_module
 from mcmtpush.records import logfile
-from mcmtpush.records.lock import FileLock
 from mcmtpush.records.logfile import LogFile
+from mcmtpush.shared.lock import FileLock
 from tests.support.case import TestCase, readable
 
 
@@ -264,11 +263,10 @@ class LogFileTests(TestCase):
 
     def test_a_lock_that_cannot_be_had(self) -> None:
         """The lines are kept, and it is said who is in the way."""
-        lock = FileLock(str(self.folder / "lock"))
+        lock = FileLock(str(self.folder / "lock"), 0.001)
         self.addCleanup(lock.close)
         self.file.lock = lock
         self.assertIsNone(self.file.append(b"one\n"))
-        self.patch(lock_module, "PATIENCE_SECONDS", 0.001)
         with FileLock(lock.path):
             reason = self.file.append(b"two\n")
         self.assertIn(f"another process keeps {lock.path} locked", reason)
@@ -278,10 +276,9 @@ class LogFileTests(TestCase):
 
     def test_reopening_while_it_is_locked(self) -> None:
         """What the old file cannot be given goes to the new one."""
-        lock = FileLock(str(self.folder / "lock"))
+        lock = FileLock(str(self.folder / "lock"), 0.001)
         self.addCleanup(lock.close)
         self.file.lock = lock
-        self.patch(lock_module, "PATIENCE_SECONDS", 0.001)
         self.file.open()
         with FileLock(lock.path):
             self.assertIsNotNone(self.file.append(b"one\n"))

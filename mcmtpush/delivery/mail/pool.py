@@ -36,7 +36,7 @@ from mcmtpush.delivery.mail.trouble import Losses, Trouble
 from mcmtpush.delivery.mail.voice import Voice
 from mcmtpush.delivery.slot import wait_seconds
 from mcmtpush.ports import Clock, Dice, Disposition, Queue
-from mcmtpush.throttle import Buckets
+from mcmtpush.throttle import Meters
 from mcmtpush.values import Answered, Attempt, Entry
 
 
@@ -85,7 +85,7 @@ class MailPool:
         dice: Dice,
         counters: Counters,
         limits: Limits,
-        buckets: Buckets,
+        buckets: Meters,
     ) -> None:
         self._queue = queue
         self._settings = settings

@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mcmtpush.records import lock as module
-from mcmtpush.records.lock import FileLock
+from mcmtpush.shared.lock import FileLock
 from tests.support.case import TestCase
 
 
 HOLDER = """
 import sys
-from mcmtpush.records.lock import FileLock
+from mcmtpush.shared.lock import FileLock
 with FileLock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
@@ -25,10 +24,9 @@ with FileLock(sys.argv[1]):
 class FileLockTests(TestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp()).resolve()
-        self.patch(module, "PATIENCE_SECONDS", 0.001)
 
     def make(self) -> FileLock:
-        lock = FileLock(str(self.path))
+        lock = FileLock(str(self.path), 0.001)
         self.addCleanup(lock.close)
         return lock
 

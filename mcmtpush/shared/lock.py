@@ -19,7 +19,7 @@ PAUSE_SECONDS: Final = 0.0001
 """Between two tries: about what a write takes."""
 
 PATIENCE_SECONDS: Final = 0.25
-"""Nobody holds it for so long but a process that was stopped."""
+"""Nobody writes a log for so long but a process that was stopped."""
 
 
 @define(eq=False)
@@ -31,15 +31,17 @@ class FileLock:
 
     Attributes:
         path: absolute; the file is made if need be (mode 0600) and stays empty.
+        patience_seconds: how long it is waited for.
     """
 
     path: str
+    patience_seconds: float = PATIENCE_SECONDS
     _fd: int | None = field(default=None, init=False)
 
     def __enter__(self) -> None:
         if self._take():
             return
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.patience_seconds
         while time.monotonic() < end:
             time.sleep(PAUSE_SECONDS)
             if self._take():

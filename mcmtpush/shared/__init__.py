@@ -1,0 +1,1 @@
+"""What several worker processes of one machine have together."""

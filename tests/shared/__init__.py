@@ -1,0 +1,1 @@
+"""Tests of what worker processes have together."""
