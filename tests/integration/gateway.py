@@ -55,11 +55,11 @@ class Site:
     @classmethod
     def make(cls, folder: Path, **replacements: str) -> Site:
         """Write `conf/ecelerity.conf` below `folder`."""
-        site = cls(folder, free_port(), free_port(), free_port())
+        smtp_port, apns_port, http2_port = free_port(), free_port(), free_port()
+        site = cls(folder, smtp_port, apns_port, http2_port)
         text = (ROOT / "conf" / "ecelerity.conf").read_text()
-        text = text.replace("2525", str(site.smtp_port))
-        text = text.replace("2195", str(site.apns_port))
-        text = text.replace("2197", str(site.http2_port))
+        ports = {"2525": smtp_port, "2195": apns_port, "2197": http2_port}
+        text = re.sub("|".join(ports), lambda found: str(ports[found[0]]), text)
         for old, new in replacements.items():
             pattern = rf"(?m)^(\s*){old} = .*$"
             text, count = re.subn(pattern, rf"\g<1>{old} = {new}", text)
