@@ -132,7 +132,7 @@ def missing(kind: str) -> str:
     return http2.missing(kind) if kind else ""
 
 
-SESSIONS = 40
+SESSIONS = 100
 KEPT = partial(source, kept=True, sessions=SESSIONS)
 RECEIVED = pair(receive, load=KEPT)
 PIPELINED = pair(receive, load=partial(pipelined, sessions=SESSIONS))
