@@ -12,16 +12,12 @@ import os
 import posixpath
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TextIO
+from collections.abc import Callable
+from typing import Any, Final
 
-from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import InvalidLogLevelError, Logger, LogLevel
-from twisted.python.failure import Failure
+from twisted.logger import Logger
 
 from mcmtpush.config.current import Current
 from mcmtpush.config.part import folder_of, pack
@@ -29,28 +25,33 @@ from mcmtpush.config.reload import needs_restart
 from mcmtpush.config.settings import Configuration
 from mcmtpush.counters import Counters
 from mcmtpush.embedded import EmbeddedSimulator
-from mcmtpush.errors import ConfigError, McmtPushError, RemoteProtocolError
+from mcmtpush.errors import ConfigError, McmtPushError
 from mcmtpush.hooks.source import read_source
 from mcmtpush.intercom import (
-    REPORT_LIMIT,
-    REPORTS,
     Answered,
     Begin,
     Counted,
     Declined,
-    Ear,
     Emptied,
     Failed,
     Follow,
-    Lines,
     Order,
     Ready,
     Resume,
     Said,
     Stop,
-    write,
 )
 from mcmtpush.obedience import Delegation
+from mcmtpush.post import (
+    BOARD,
+    FROM_CHILD,
+    LOCK,
+    SOCKETS,
+    TO_CHILD,
+    Child,
+    Post,
+    repeat,
+)
 from mcmtpush.reception.board import Board, make_board
 from mcmtpush.reception.opening import HeldSocket, hold
 from mcmtpush.reception.tls import ServerContexts
@@ -61,18 +62,12 @@ from mcmtpush.service import StartError, World, at_once, readable
 from mcmtpush.spool.census import has_work
 from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
 from mcmtpush.spool.order import Orders
-from mcmtpush.supervisor import Action, Event, Life, State
+from mcmtpush.supervisor import Action, Event, State
 
 
 LAST_SECONDS: Final = 10.0
 """What a worker that is to hurry gets before it is killed."""
 
-FROM_CHILD: Final = 3
-TO_CHILD: Final = 4
-LOCK: Final = 5
-BOARD: Final = 6
-SOCKETS: Final = 7
-"""Descriptors of a worker, the first of its sockets last."""
 
 log = Logger()
 
@@ -84,37 +79,6 @@ def left_over(spoolbase: str, count: int, now: float) -> list[int]:
         for number, path in worker_folders(spoolbase)
         if number > count and has_work(posixpath.join(path, DATABASE), now=now)
     ]
-
-
-@define(eq=False)
-class Post:
-    """One worker, over all its lives.
-
-    Attributes:
-        number: which.
-        drains: it only empties its spool.
-        lock: of its spool.
-        process: Twisted's transport of the process, None while there is none.
-        finished: it said that nothing is left to do.
-        reason: why it could not start, as far as it said.
-        counts: counters of its present process.
-    """
-
-    number: int
-    drains: bool
-    lock: TextIO
-    life: Life = field(factory=Life, init=False)
-    process: Any = field(default=None, init=False)
-    spawned_at: float = field(default=0.0, init=False)
-    finished: bool = field(default=False, init=False)
-    reason: str | None = field(default=None, init=False)
-    counts: Counter[str] = field(factory=Counter, init=False)
-    timer: IDelayedCall | None = field(default=None, init=False)
-
-    def tell(self, order: Order) -> None:
-        """Say it to the process, if there is one that listens."""
-        if self.process is not None and TO_CHILD in self.process.pipes:
-            self.process.writeToChild(TO_CHILD, write(order))
 
 
 class Workers(Service):
@@ -269,7 +233,7 @@ class Workers(Service):
     def _heard(self, post: Post, word: Any) -> None:
         match word:
             case Said():
-                _log(post, word)
+                repeat(post, word)
             case Counted(counts=counts):
                 post.counts = Counter(counts)
             case Ready():
@@ -470,63 +434,3 @@ class Workers(Service):
         for post in self._posts:
             if post.number == number and post.life.state is State.READY:
                 post.tell(order)
-
-
-class Child(ProcessProtocol):
-    """One process: its words, its last words, its end."""
-
-    def __init__(
-        self,
-        post: Post,
-        heard: Callable[[Post, Any], None],
-        ended: Callable[[Post, str], None],
-    ) -> None:
-        self._post = post
-        self._heard = heard
-        self._ended = ended
-        self._ear: Ear | None = Ear(REPORTS, REPORT_LIMIT)
-        self._lines = {1: Lines(), 2: Lines()}
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802, N803 - Twisted's
-        """Words, or what was printed by something that knows no log."""
-        if childFD in self._lines:
-            self._print(self._lines[childFD].feed(data))
-        elif self._ear is not None:
-            self._hear(self._ear, data)
-
-    def _hear(self, ear: Ear, data: bytes) -> None:
-        try:
-            words = ear.feed(data)
-        except RemoteProtocolError as error:
-            self._ear = None
-            log.error(
-                "worker {number} is not understood: {error}; killed",
-                number=self._post.number,
-                error=str(error),
-            )
-            self._post.process.signalProcess("KILL")
-            return
-        for word in words:
-            self._heard(self._post, word)
-
-    def _print(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            log.warn(
-                "worker {number} prints: {line}", number=self._post.number, line=line
-            )
-
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - Twisted's
-        """All that it said has been read."""
-        for lines in self._lines.values():
-            self._print(lines.end())
-        self._ended(self._post, reason.getErrorMessage())
-
-
-def _log(post: Post, said: Said) -> None:
-    try:
-        level = LogLevel.levelWithName(said.level)
-    except InvalidLogLevelError:
-        level = LogLevel.error
-    Logger(namespace=said.namespace).emit(
-        level, "worker {number}: {text}", number=post.number, text=said.text
-    )

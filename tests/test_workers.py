@@ -38,12 +38,13 @@ from mcmtpush.intercom import (
     write,
 )
 from mcmtpush.obedience import LOOK_SECONDS
+from mcmtpush.post import BOARD, LOCK, SOCKETS
 from mcmtpush.reception.board import Board
 from mcmtpush.service import StartError, World
 from mcmtpush.spool.codec import insert_of
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
-from mcmtpush.workers import BOARD, LAST_SECONDS, LOCK, SOCKETS, Workers, left_over
+from mcmtpush.workers import LAST_SECONDS, Workers, left_over
 from tests.config.samples import tree
 from tests.spool.test_codec import a_message, a_submission
 from tests.support.case import TestCase
@@ -385,7 +386,7 @@ class TogetherTests(WorkersCase):
                 ("warn", "a.room", "worker 2: {odd} text"),
                 ("error", "y", "worker 2: z"),
                 *(
-                    ("warn", "mcmtpush.workers", f"worker 2 prints: {line}")
+                    ("warn", "mcmtpush.post", f"worker 2 prints: {line}")
                     for line in ("Fatal Python error: x", "and")
                 ),
             ],
