@@ -114,6 +114,7 @@ class Program(Service):
         self._configuration = configuration
         self._world = world
         self._chosen: Gateway | Workers
+        self._failed = False
 
     def startService(self) -> None:
         """Called by twistd once it has forked; raises StartError."""
@@ -133,7 +134,13 @@ class Program(Service):
         self._chosen.startService()
 
     def _fail(self, reason: str) -> None:
-        """It cannot start, as is known only now that the reactor runs."""
+        """It cannot start, as is known only now that the reactor runs.
+
+        The first reason counts: the others are about to be stopped.
+        """
+        if self._failed:
+            return
+        self._failed = True
         print(f"mcmtpush: not started: {reason}", file=sys.__stderr__)
         atexit.register(fail)
         with suppress(ReactorNotRunning):
