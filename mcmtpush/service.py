@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 from attrs import field, frozen
@@ -47,6 +48,7 @@ from mcmtpush.records.logfile import ALONE as LOG_ALONE
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import Reload, Reread
+from mcmtpush.shared.ledger import Ledger
 from mcmtpush.shared.lock import FileLock
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
@@ -63,6 +65,9 @@ PURGE_SECONDS = 3600.0
 
 SETTLED_SECONDS = 10.0
 """What records and spool get at shutdown to take what was settled."""
+
+LEDGER = "workers.db"
+"""In the spool folder: what limits are counted in over all workers."""
 
 log = Logger()
 
@@ -157,7 +162,9 @@ class Gateway(Service):
         self.ids = MessageIds(world.pid(), world.dice.randrange(0x10000))
         self.simulator = EmbeddedSimulator.of(process, clock, now)
         # All workers write the same files.
-        writing = LOG_ALONE if duty.part == ALONE else self._lock("records.lock")
+        writing: AbstractContextManager[object] = LOG_ALONE
+        if duty.part != ALONE:
+            writing = FileLock(self._shared("records.lock"))
         self.tokens = TokenEvents(
             process.token_events, process.token_events_mode, writing
         )
@@ -184,6 +191,7 @@ class Gateway(Service):
             counters=counters,
         )
         self.policy = Policy()
+        self.ledger = self._ledger()
         self.lanes = Lanes(
             reactor=clock,
             configuration=self.configuration,
@@ -193,6 +201,7 @@ class Gateway(Service):
             counters=counters,
             resolver=createResolver,
             policy=self.policy,
+            ledger=self.ledger,
         )
         self.pollers = Pollers(
             clock=clock,
@@ -269,16 +278,23 @@ class Gateway(Service):
             polls=process.token_events is not None and duty.part.first,
         )
 
-    def _lock(self, name: str) -> FileLock:
-        """In the folder that is the same for all workers."""
+    def _shared(self, name: str) -> str:
+        """The path of a file that is the same for all workers."""
         folder = self.configuration.started.process().spoolbase
-        return FileLock(posixpath.join(folder, name))
+        return posixpath.join(folder, name)
+
+    def _ledger(self) -> Ledger | None:
+        part = self.world.duty.part
+        if part == ALONE:
+            return None
+        path, seconds = self._shared(LEDGER), self.world.reactor.seconds
+        return Ledger(path, worker=part.number, seconds=seconds)
 
     def _sessions(self) -> Sessions:
         board = self.world.duty.board
         if board is None:
             return Sessions()
-        return Sessions(board, self._lock("sessions.lock"))
+        return Sessions(board, FileLock(self._shared("sessions.lock")))
 
     def _take(self, *, taking: bool) -> None:
         """Tell other workers whether this one takes connections."""
@@ -391,6 +407,8 @@ class Gateway(Service):
         await self._unless_hurried(self.scheduler.drain())
         await self._unless_hurried(Deferred.fromCoroutine(self._settled()))
         await self.spool.stop()
+        if self.ledger is not None:
+            self.ledger.close()
         self.policy.adopt(None)
         self.records.close()
         await self.simulator.stop()

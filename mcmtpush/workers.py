@@ -58,7 +58,8 @@ from mcmtpush.reception.tls import ServerContexts
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import prepare, say
-from mcmtpush.service import StartError, World, at_once, readable
+from mcmtpush.service import LEDGER, StartError, World, at_once, readable
+from mcmtpush.shared.ledger import prepare as prepare_ledger
 from mcmtpush.spool.census import has_work
 from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
 from mcmtpush.spool.order import Orders
@@ -132,6 +133,7 @@ class Workers(Service):
             self._posts.append(self._post(number))
         for number in left_over(process.spoolbase, self.count, now()):
             self._posts.append(self._post(number, drains=True))
+        prepare_ledger(posixpath.join(process.spoolbase, LEDGER))
         self.simulator = EmbeddedSimulator.of(process, reactor, now)
         at_once(self.simulator.start())
         self._try_logs()

@@ -97,7 +97,10 @@ class WorkerCase(TestCase):
 class WorkTests(WorkerCase):
     def test_both_work(self) -> None:
         """Messages come in through both, one log has them all, and one sum."""
-        site = self.site(idle_time="300 service_sessions = 45")
+        site = self.site(
+            idle_time="300 service_sessions = 45",
+            max_outbound_connections='4 outbound_throttle_messages = "20/1"',
+        )
         with site.running() as child:
             pids = self.workers(site)
             ids = self.send(site, 40)
@@ -106,6 +109,8 @@ class WorkTests(WorkerCase):
             self.refuse_another(site, child.pid)
             self.assertEqual(terminate(child), 0)
         self.assertEqual(sorted(ids), sorted(self.recorded(site)))
+        written = sorted(float(str(line["time"])) for line in site.journal())
+        self.assertGreater(written[20] - written[0], 0.5, "the rate is of both")
         marks = {f"{pid & 0xFFFF:05d}" for pid in pids.values()}
         shares = Counter(each.split("-")[1] for each in ids)
         self.assertEqual(set(shares), marks)
