@@ -2,11 +2,15 @@
 
 `pass_by` sends a load through while others wait in another, suspended queue, once the
 start is over ("start s"); `drain` starts on a full spool and delivers all of it.
+
+Where messages are spread over domains, each in turn, their number follows the number
+of messages: a domain always has as many as at full size.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +24,9 @@ from bench.spool import fill
 PASSING = 10_000
 """Messages that pass those that wait."""
 
+SPREAD = 100
+"""Messages of each domain: a million over ten thousand."""
+
 BESIDE = """
 domain "beside.example.com" {
   suspend_delivery = true
@@ -30,6 +37,11 @@ EVERY = """
   max_outbound_connections = 2
   max_resident_active_queue = 5000
 """
+
+
+def domains_of(count: int, each: int) -> int:
+    """How many domains there are with so many messages each; 0 puts all into one."""
+    return max(count // each, 1) if each else 1
 
 
 def pass_by(folder: Path, count: int, *, share: float) -> Figures:
@@ -70,14 +82,22 @@ def rest(process: house.Process) -> float:
     return house.wait_until("rest behind the start", idle, 120)
 
 
-def drain(folder: Path, count: int, *, share: float = 1.0, domains: int = 1) -> Figures:
-    """Start on a full spool and deliver all of it."""
+def spread(folder: Path, count: int, *, each: int = 0) -> Figures:
+    """Reception; `each` as for `domains_of`."""
+    domains = domains_of(count, each)
+    load = partial(pipelined, domains=domains)
+    return {"domains": domains, **receive(folder, count, peer=OURS, load=load)}
+
+
+def drain(folder: Path, count: int, *, share: float = 1.0, each: int = 0) -> Figures:
+    """Start on a full spool and deliver all of it; `each` as for `domains_of`."""
     count = max(int(count * share), 1)
-    fill(folder, count, domains=min(domains, count))
+    domains = domains_of(count, each)
+    fill(folder, count, domains=domains)
     with house.simulator(folder) as port:
         began = time.monotonic()
         with house.gateway(
-            folder, domain=EVERY, apns_port=port, wait=False, everywhere=domains > 1
+            folder, domain=EVERY, apns_port=port, wait=False, everywhere=True
         ) as process:
             first, records = journalled(folder), delivered(folder)
             house.wait_until("the first delivery", lambda: first.read() > 0)
@@ -93,6 +113,7 @@ def drain(folder: Path, count: int, *, share: float = 1.0, domains: int = 1) -> 
     house.check("messages left in the spool", rows(folder), 0)
     return {
         "queued": count,
+        "domains": domains,
         "first delivery s": started - began,
         "peak MB": peak / 2**20,
         **figures(count - already, seconds, cpu),
@@ -107,13 +128,17 @@ DRAINED = [
     Contender("many queued", partial(drain, share=1.0)),
     Contender("few queued", partial(drain, share=0.02)),
 ]
-QUEUED = [
-    Contender(
-        name, partial(receive, peer=OURS, load=partial(pipelined, domains=number))
-    )
-    for name, number in (("10,000 domains", 10_000), ("one domain", 1))
-]
-CONNECTED = [
-    Contender("1,000 domains", partial(drain, domains=1000)),
-    Contender("one domain", drain),
-]
+
+
+def many_and_one(run: Callable[..., Figures], each: int) -> list[Contender]:
+    """The same messages over many domains, and in one."""
+    return [
+        Contender("many domains", partial(run, each=each)),
+        Contender("one domain", run),
+    ]
+
+
+QUEUED = many_and_one(spread, SPREAD)
+QUEUED_SINGLY = many_and_one(spread, 1)
+CONNECTED = many_and_one(drain, SPREAD)
+CONNECTED_SINGLY = many_and_one(drain, 1)

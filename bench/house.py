@@ -352,7 +352,7 @@ def client(
     ]  # fmt: skip
     root = Path(__file__).parent.parent
     try:
-        subprocess.run(arguments, check=True, timeout=600, cwd=root)
+        subprocess.run(arguments, check=True, timeout=3600, cwd=root)
     except subprocess.SubprocessError as error:
         raise BenchmarkError(f"bench.client failed: {error}") from error
     found: list[list[float]] = json.loads(times.read_text())

@@ -80,11 +80,12 @@ def resolve_receiving(
 
 def resolve(option: Option, chain: Iterable[Scope]) -> Resolved:
     """Ask the scopes of a chain in order."""
+    name = option.name
     found = [
         (scope, setting)
         for scope in chain
-        if takes_part(option, scope)
-        for setting in reversed(scope.settings.get(option.name, ()))
+        if name in scope.settings and takes_part(option, scope)
+        for setting in reversed(scope.settings[name])
     ]
     if not found:
         return Resolved(option.default, None, None)
@@ -144,12 +145,34 @@ class _Domains:
             yield from (scope for regex, scope in self.patterns if regex.search(domain))
 
 
+class _Children:
+    """The stanzas of one container, found by kind and by name."""
+
+    def __init__(self, container: Scope) -> None:
+        self._kinds: dict[str, list[Scope]] = {}
+        self._names: dict[tuple[str, str | None], list[Scope]] = {}
+        for scope in container.children:
+            self._kinds.setdefault(scope.kind, []).append(scope)
+            self._names.setdefault((scope.kind, scope.name), []).append(scope)
+
+    def of_kind(self, kind: str) -> Sequence[Scope]:
+        return self._kinds.get(kind, ())
+
+    def named(self, kind: str, name: str) -> Sequence[Scope]:
+        return self._names.get((kind, name), ())
+
+
 @define
 class Fallback:
-    """Both chains of one configuration, which must not change any more."""
+    """Both chains of one configuration, which must not change any more.
+
+    What was found out of a container is kept: there may be thousands of domains, and
+    every one of them asks.
+    """
 
     root: Scope
     _domains: dict[int, _Domains] = field(factory=dict, init=False)
+    _children: dict[int, _Children] = field(factory=dict, init=False)
 
     def sending(self, key: QueueKey) -> tuple[Scope, ...]:
         """The scopes asked for one queue, nearest first.
@@ -157,11 +180,11 @@ class Fallback:
         An empty `binding` or `domain` stands for one that no stanza names; the
         name of a regex stanza, slashes included, stands for that stanza.
         """
-        groups = _named(self.root, "binding_group", key.binding_group)
-        inner = [b for group in groups for b in _named(group, "binding", key.binding)]
-        outer = _named(self.root, "binding", key.binding)
+        groups = self._of(self.root).named("binding_group", key.binding_group)
+        inner = self._in(groups, "binding", key.binding)
+        outer = self._of(self.root).named("binding", key.binding)
         if key.binding_group == DEFAULT and key.binding != DEFAULT and not inner:
-            groups = []
+            groups = ()
         domain = key.domain.lower()
         return (
             *self._matching([*inner, *outer, *groups], domain),
@@ -179,11 +202,20 @@ class Fallback:
                 known = self._domains[id(container)] = _Domains.of(container)
             yield from known.matching(domain)
 
+    def _of(self, container: Scope) -> _Children:
+        known = self._children.get(id(container))
+        if known is None:
+            known = self._children[id(container)] = _Children(container)
+        return known
+
+    def _in(self, containers: Iterable[Scope], kind: str, name: str) -> list[Scope]:
+        return [each for one in containers for each in self._of(one).named(kind, name)]
+
     def receiving(
         self, listen: str | None, peer: str | None, listener_kind: str
     ) -> tuple[Scope, ...]:
         """The scopes asked for one client of one listen, nearest first."""
-        listeners = list(self.root.of_kind(listener_kind))
+        listeners = self._of(self.root).of_kind(listener_kind)
         listens = [
             scope
             for listener in listeners
@@ -200,18 +232,15 @@ class Fallback:
         return (*near, *self._pathways(pathway), self.root)
 
     def _pathways(self, name: str) -> Iterator[Scope]:
-        groups = list(self.root.of_kind("pathway_group"))
-        inner = [scope for group in groups for scope in _named(group, "pathway", name)]
+        outside = self._of(self.root)
+        groups = outside.of_kind("pathway_group")
+        inner = self._in(groups, "pathway", name)
         yield from inner
-        yield from _named(self.root, "pathway", name)
+        yield from outside.named("pathway", name)
         holders = [scope.parent for scope in inner]
         if name == DEFAULT:
-            holders = holders or [*_named(self.root, "pathway_group", DEFAULT)]
+            holders = holders or [*outside.named("pathway_group", DEFAULT)]
         yield from (group for group in groups if group in holders)
-
-
-def _named(container: Scope, kind: str, name: str) -> list[Scope]:
-    return [scope for scope in container.of_kind(kind) if scope.name == name]
 
 
 def _peers(

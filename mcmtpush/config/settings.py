@@ -1,7 +1,8 @@
 """The configuration as the rest of the program is told it: complete, typed views.
 
 Turns look-ups (`config.scopes`) into the values of `config.views`, and keeps the
-results.  It trusts that the tree passed every check: what is wrong with a
+results: one for each chain of scopes, shared by all queues and clients that fall back
+along it.  It trusts that the tree passed every check: what is wrong with a
 configuration is for `config.lint` to say, with its place.
 """
 
@@ -45,7 +46,7 @@ SCRIPT_LANGUAGES: Final[Mapping[str, Literal["lua", "python"]]] = {
 """What the scripts in these scopes are written in."""
 
 _MOST_KEPT = 16384
-"""Views of each kind that are kept: domains and clients come from strangers."""
+"""Chains and views that are kept: domains and clients come from strangers."""
 
 _AGGRESSIVENESS = {"normal": 0.3, "high": 0.75}
 
@@ -106,6 +107,9 @@ _LOGGER_SAME = (
     "log_heartbeat_format",
 )
 
+Chain = tuple[Scope, ...]
+"""The scopes asked, nearest first.  A view says what holds for its chain, no more."""
+
 Ask = Callable[[str], Any]
 """Option name in, value out, within one chain of scopes."""
 
@@ -128,11 +132,11 @@ class Configuration:
         self._fallback = Fallback(root)
         self._shares = Shares()
         keep = lru_cache(maxsize=_MOST_KEPT)
-        self._queue: Callable[[QueueKey], QueueSettings] = keep(self._make_queue)
-        self._delivery: Callable[[QueueKey], DeliverySettings] = keep(
-            self._make_delivery
-        )
-        self._reception: Callable[[str, str], ReceptionSettings] = keep(
+        self._sending: Callable[[QueueKey], Chain] = keep(self._fallback.sending)
+        self._receiving: Callable[[str, str], Chain] = keep(self._make_receiving)
+        self._queue: Callable[[Chain], QueueSettings] = keep(self._make_queue)
+        self._delivery: Callable[[Chain], DeliverySettings] = keep(self._make_delivery)
+        self._reception: Callable[[Chain], ReceptionSettings] = keep(
             self._make_reception
         )
         self._routing_key: Callable[[str], QueueKey] = keep(self._make_routing_key)
@@ -146,18 +150,18 @@ class Configuration:
 
     def queue(self, key: QueueKey) -> QueueSettings:
         """How one queue retries and gives up."""
-        return self._queue(key)
+        return self._queue(self._sending(key))
 
     def delivery(self, key: QueueKey) -> DeliverySettings:
         """How one queue reaches its gateway."""
-        return self._delivery(key)
+        return self._delivery(self._sending(key))
 
     def reception(self, listen_address: str, peer_ip: str) -> ReceptionSettings:
         """What holds for a client of the listen that is named so in any spelling.
 
         `peer_ip` is without port; it does not matter for a Unix socket.
         """
-        return self._reception(listen_address, peer_ip)
+        return self._reception(self._receiving(listen_address, peer_ip))
 
     def routing_key(self, domain: str) -> QueueKey:
         """The queue of a recipient domain that nobody assigned elsewhere."""
@@ -165,16 +169,13 @@ class Configuration:
 
     # -- the sending chain --------------------------------------------------------
 
-    def _sending(self, key: QueueKey) -> Ask:
-        return _asking(self._fallback.sending(key))
-
     def _make_routing_key(self, domain: str) -> QueueKey:
         key = QueueKey(DEFAULT, DEFAULT, domain.lower())
-        gateway = self._sending(key)("gateway")
+        gateway = _asking(self._sending(key))("gateway")
         return key._replace(domain=gateway.lower()) if gateway else key
 
-    def _make_queue(self, key: QueueKey) -> QueueSettings:
-        ask = self._sending(key)
+    def _make_queue(self, chain: Chain) -> QueueSettings:
+        ask = _asking(chain)
         method = ask("delivery_method")
         # A module that is switched off leaves its messages queued.
         passive = method == "apn" and not self.process().apn_enabled
@@ -190,8 +191,7 @@ class Configuration:
             **{name: ask(name) for name in _QUEUE_SAME},
         )
 
-    def _make_delivery(self, key: QueueKey) -> DeliverySettings:
-        chain = self._fallback.sending(key)
+    def _make_delivery(self, chain: Chain) -> DeliverySettings:
         ask = _asking(chain)
         own_name = ask("ehlo_hostname") in _OWN_NAMES
         routes = read_routes(ask("routes"))
@@ -208,7 +208,7 @@ class Configuration:
             **_connections(ask),
         )
 
-    def _shared(self, chain: tuple[Scope, ...]) -> dict[str, Any]:
+    def _shared(self, chain: Chain) -> dict[str, Any]:
         """What this queue has together with others."""
 
         def found(name: str) -> Resolved:
@@ -239,8 +239,11 @@ class Configuration:
 
     # -- the receiving chain ------------------------------------------------------
 
-    def _make_reception(self, listen: str, peer: str) -> ReceptionSettings:
-        ask = _asking(self._fallback.receiving(listen, peer, LISTENER))
+    def _make_receiving(self, listen: str, peer: str) -> Chain:
+        return self._fallback.receiving(listen, peer, LISTENER)
+
+    def _make_reception(self, chain: Chain) -> ReceptionSettings:
+        ask = _asking(chain)
         context: Mapping[str, str] = ask("context") or {}
         return ReceptionSettings(
             mcmt_reception=mcmt_reception(ask("mcmt_reception"), context),
