@@ -34,7 +34,7 @@ domain "beside.example.com" {
 """
 
 EVERY = """
-  max_outbound_connections = 2
+  max_outbound_connections = 1
   max_resident_active_queue = 5000
 """
 

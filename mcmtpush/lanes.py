@@ -15,16 +15,17 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from mcmtpush.config.current import Current
-from mcmtpush.config.views import DeliverySettings
+from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.expiry import Expiries
 from mcmtpush.delivery.key import KeyFiles
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
-from mcmtpush.delivery.pool import Pool
-from mcmtpush.delivery.tls import Connector, TlsContexts, connector
+from mcmtpush.delivery.pool import OPENING_LIMIT, Pool
+from mcmtpush.delivery.tls import Connector, SharedContexts, connector
 from mcmtpush.hooks.policy import Policy
+from mcmtpush.places import Places
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue
 from mcmtpush.shared.ledger import Ledger
 from mcmtpush.shared.window import SharedBuckets
@@ -90,9 +91,12 @@ class Lanes:
     _pools: WeakValueDictionary[QueueKey, Pool] = field(
         init=False, factory=WeakValueDictionary
     )
+    _openings: WeakValueDictionary[tuple[Route, ...], Places[Pool]] = field(
+        init=False, factory=WeakValueDictionary
+    )
     _limits: Limits = field(init=False)
     _buckets: Meters = field(init=False)
-    _expiries: Expiries = field(init=False)
+    _contexts: SharedContexts = field(init=False)
     _keys: KeyFiles = field(init=False)
     _names: Names | None = field(init=False, default=None)
 
@@ -100,7 +104,7 @@ class Lanes:
         ledger = self.ledger
         self._buckets = Buckets() if ledger is None else SharedBuckets(ledger)
         self._limits = Limits(self.configuration.process().server_limit)
-        self._expiries = Expiries(self.now)
+        self._contexts = SharedContexts(Expiries(self.now), self.reactor)
         self._keys = KeyFiles(self.reactor, self.now)
 
     def open(self, queue: Queue) -> Lane:
@@ -120,7 +124,7 @@ class Lanes:
 
     def connector(self, settings: DeliverySettings) -> Connector:
         """How a queue with such settings reaches its routes."""
-        return connector(self.reactor, settings, self.dice, self._expiries)
+        return connector(self.reactor, settings, self.dice, self._contexts)
 
     def resume(self) -> int:
         """End every suspension by a guard; how many there were."""
@@ -138,11 +142,19 @@ class Lanes:
             counters=self.counters,
             limits=self._limits,
             buckets=self._buckets,
+            openings=self._opening(settings.routes),
             credential=self._keys.of(settings.key),
             hooks=self.policy,
         )
         self._pools[queue.key] = pool
         return pool
+
+    def _opening(self, routes: tuple[Route, ...]) -> Places[Pool]:
+        """One line for all lanes with these routes."""
+        known = self._openings.get(routes)
+        if known is None:
+            known = self._openings[routes] = Places(Pool.work, OPENING_LIMIT)
+        return known
 
     def _mail(self, queue: Queue, settings: DeliverySettings) -> MailPool:
         def connect(host: str, port: int) -> IStreamClientEndpoint:
@@ -162,7 +174,7 @@ class Lanes:
             hostname=self.configuration.process().hostname,
             resolver=self._names,
             connect=connect,
-            tls=TlsContexts(settings.tls, self._expiries),
+            tls=self._contexts.of(settings.tls),
             load_mail=self.mails.load_mail,
             disposition=self.disposition,
             clock=self.reactor,

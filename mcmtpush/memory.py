@@ -1,8 +1,12 @@
-"""How much of the machine's memory this process uses; the `Memory` port."""
+"""How much of the machine's memory this process uses; the `Memory` port.
+
+And how seldom the interpreter looks through it.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from pathlib import Path
 from typing import Final
@@ -16,6 +20,20 @@ CEILINGS: Final = (
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
 """What a container may use, control groups version 2 and 1: bytes, or "max"."""
+
+
+GARBAGE_AT: Final = 20_000
+"""New objects between two looks for cycles, instead of 700."""
+
+
+def tolerate_garbage() -> None:
+    """Let the interpreter look for cycles more seldom.
+
+    Hardly anything that is made for a message is in one, and there may be a million
+    queued entries to look through.  Measured, this saves a tenth of what a message
+    costs that is delivered with many others behind it.
+    """
+    gc.set_threshold(GARBAGE_AT)
 
 
 class ProcessMemory:

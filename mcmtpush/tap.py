@@ -32,7 +32,7 @@ from mcmtpush.dispatch import hasten
 from mcmtpush.errors import ConfigError, McmtPushError
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.judges import JUDGES
-from mcmtpush.memory import ProcessMemory
+from mcmtpush.memory import ProcessMemory, tolerate_garbage
 from mcmtpush.service import Gateway, StartError, World
 from mcmtpush.workers import Workers, left_over
 
@@ -92,6 +92,7 @@ def makeService(options: Options) -> Program:
     # Timers must not follow a wall clock that is set: the reactor's default does.
     reactor.seconds = time.monotonic
     hasten(reactor)
+    tolerate_garbage()
     sys.excepthook = say_in_one_line
     world = World(
         reactor=reactor,

@@ -43,7 +43,7 @@ from mcmtpush.intercom import (
     Resume,
     Stop,
 )
-from mcmtpush.memory import ProcessMemory
+from mcmtpush.memory import ProcessMemory, tolerate_garbage
 from mcmtpush.parent import Parent, RelayedOrders
 from mcmtpush.reception.board import Board
 from mcmtpush.service import Duty, Gateway, StartError, World
@@ -226,6 +226,7 @@ def main() -> int:
     reactor: Any = installed
     reactor.seconds = time.monotonic
     hasten(reactor)
+    tolerate_garbage()
     for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.set_blocking(descriptor, False)  # nobody may be reading
     begin, ear = listen()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
-from mcmtpush.memory import ProcessMemory
+from mcmtpush.memory import GARBAGE_AT, ProcessMemory, tolerate_garbage
 from tests.support.case import TestCase
 
 
@@ -48,3 +49,12 @@ class ProcessMemoryTests(TestCase):
         """Where nobody says, nothing is used."""
         for statm in ("/no/such/file", self.file(""), self.file("1 x")):
             self.assertEqual(ProcessMemory(statm).used_percent(), 0.0)
+
+
+class GarbageTests(TestCase):
+    def test_tolerated(self) -> None:
+        """Cycles are looked for, but seldom."""
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        tolerate_garbage()
+        self.assertTrue(gc.isenabled())
+        self.assertEqual(gc.get_threshold()[0], GARBAGE_AT)

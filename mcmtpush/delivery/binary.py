@@ -416,10 +416,12 @@ class BinaryConnection(Protocol):
             due_at = min(due_at, self._active_at + self._settings.idle_timeout_seconds)
         if due_at == inf:
             return
-        if self._timer is None:
-            self._timer = self._clock.callLater(max(0.0, due_at - now), self._tick)
-        elif self._timer.getTime() > due_at:
-            self._timer.reset(max(0.0, due_at - now))
+        if self._timer is not None:
+            if self._timer.getTime() <= due_at:
+                return
+            # Moving it would have the reactor look for it among all there are.
+            self._timer.cancel()
+        self._timer = self._clock.callLater(max(0.0, due_at - now), self._tick)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

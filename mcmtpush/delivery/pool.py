@@ -25,6 +25,7 @@ from mcmtpush.delivery.patience import Patience
 from mcmtpush.delivery.routes import HTTP2, Routes, port_of
 from mcmtpush.delivery.sieve import Sieve
 from mcmtpush.delivery.slot import Means, Phase, Slot
+from mcmtpush.places import Places
 from mcmtpush.ports import Clock, Dice, Disposition, Hooks, Now, Queue
 from mcmtpush.throttle import Meters
 from mcmtpush.values import Attempt
@@ -41,6 +42,10 @@ SMALLEST_SHARE: Final = 32
 
 CONNECTING_LIMIT: Final = 4
 """Connections opened at the same time while all is well, replacements apart."""
+
+OPENING_LIMIT: Final = 64
+"""And so many by all lanes with the same routes: no gateway has a longer line at its
+door, and a thousand lanes may want to begin at one moment."""
 
 QUIET_SECONDS: Final = 3.0
 """After so long without an answer, with none to come, what is kept is settled."""
@@ -70,7 +75,7 @@ class Pool:
 
     Nothing is done inside `work`: it arranges one call in the next turn of the
     clock, however often it is called.  `limits` and `buckets` are shared by all
-    lanes.
+    lanes, `openings` by those with the same routes.
     """
 
     def __init__(  # noqa: PLR0913 - every arrow that ends here
@@ -86,6 +91,7 @@ class Pool:
         counters: Counters,
         limits: Limits,
         buckets: Meters,
+        openings: Places[Pool],
         credential: Credential | None = None,
         hooks: Hooks | None = None,
     ) -> None:
@@ -124,6 +130,8 @@ class Pool:
         self._quiet: IDelayedCall | None = None  # running while something is kept
         self._kept_since = self._settled_at = 0.0
         self._slots: list[Slot] = []
+        self._openings = openings
+        self._opening: set[Slot] = set()
         self._first = 0  # of the slots, for the next turn's sharing
         self._turn: IDelayedCall | None = None
         self._dry = False  # a connection had room and nothing was to be taken
@@ -167,6 +175,7 @@ class Pool:
             self._turn.cancel()
             self._turn = None
         self._allowance.stop()
+        self._openings.leave(self)
         for slot in list(self._slots):
             slot.stop()
         self._finish()
@@ -205,6 +214,9 @@ class Pool:
     def changed(self, slot: Slot) -> None:
         """See `Watcher`."""
         relieved = self._successors.pop(slot, None)
+        if slot in self._opening and slot.phase is not Phase.CONNECTING:
+            self._opening.discard(slot)
+            self._openings.end()
         if slot.phase not in _LIVE:
             self._allowance.gone(slot)
         if slot.phase is Phase.STOPPED and slot in self._slots:
@@ -295,6 +307,7 @@ class Pool:
             self._share(backlog)
         if not backlog or self._dry or not self._open(backlog):
             self._allowance.decline()
+        self._openings.waive(self)
 
     def _share(self, backlog: int) -> None:
         """Hand out what is there over the connections that have room."""
@@ -386,10 +399,14 @@ class Pool:
 
     def _begin(self, *, relieving: Slot | None = None) -> Slot | None:
         """Begin a connection; None when it is not permitted."""
+        if not self._openings.begin(self):
+            return None
         slot = self._spare()
         if not self._allowance.permit(slot):
+            self._openings.end()
             self._counters.add("delivery.limited")
             return None
+        self._opening.add(slot)
         if relieving is not None:
             self._successors[slot] = relieving
         self._opened_at = self._clock.seconds()

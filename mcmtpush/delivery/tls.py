@@ -2,15 +2,19 @@
 
 Speaks TLS 1.2 and later only.  Files are read when a connection needs them and
 again when they have changed, so that a renewed certificate needs no restart; a
-file that cannot be used is a `ConfigError` that names the option and the path.
-Knows no notifications and keeps no connections.
+file that cannot be used is a `ConfigError` that names the option and the path.  All
+queues with equal settings share what was read, and the sessions of their handshakes
+with one gateway.  Knows no notifications and keeps no connections.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
+from math import inf
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
 from cryptography import x509
@@ -28,6 +32,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -42,14 +47,21 @@ from mcmtpush.config.views import (
 from mcmtpush.delivery.address import EveryAddress, Means, Rest, RotatingEndpoint
 from mcmtpush.delivery.expiry import Expiries
 from mcmtpush.delivery.proxy import ProxyEndpoint
+from mcmtpush.delivery.resumption import Resumption
 from mcmtpush.delivery.routes import HTTP2, port_of
 from mcmtpush.errors import ConfigError, RemoteProtocolError
 from mcmtpush.files import stamp
-from mcmtpush.ports import Dice
+from mcmtpush.ports import Clock, Dice
 
 
 _HTTP2_PROTOCOL: Final = b"h2"
 """What is agreed on in the handshake (ALPN); RFC 9113, 3.1."""
+
+PLACES_LIMIT: Final = 256
+"""Sessions are kept for so many gateways; the configuration may change all day."""
+
+GLANCE_SECONDS: Final = 1.0
+"""Files are looked at again after so long: all lanes may connect at one moment."""
 
 _log = Logger()
 
@@ -103,12 +115,13 @@ def read_protocols(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 class TlsContexts:
-    """The OpenSSL context of one queue's connections, rebuilt when files change.
+    """The OpenSSL context of some queues' connections, rebuilt when files change.
 
     New files that cannot be used leave the old context in use until they change
     again.  With `expiries` a certificate that ends soon is warned about, and a new
     one that is over counts as one that cannot be used.  `protocols` are offered to
-    the server (ALPN).
+    the server (ALPN).  With a `clock` sessions are resumed, another context begins
+    without any, and files are looked at once a second at most.
     """
 
     def __init__(
@@ -116,36 +129,65 @@ class TlsContexts:
         settings: TlsClientSettings,
         expiries: Expiries | None = None,
         protocols: Sequence[bytes] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._expiries = expiries
         self._protocols = list(protocols)
+        self._clock = clock
         self._context: SSL.Context | None = None
         self._ends_at: float | None = None
         self._stamps: tuple[object, ...] = ()
+        self._looked_at = -inf
         self._warned = False
+        self._resumptions: dict[tuple[str, int], Resumption] = {}
 
-    def creator(self, host: str) -> IOpenSSLClientConnectionCreator:
-        """What makes connections to `host`; raises `ConfigError`."""
+    def creator(
+        self, host: str, port: int | None = None
+    ) -> IOpenSSLClientConnectionCreator:
+        """What makes connections to `host`; raises `ConfigError`.
+
+        Without a port no session is kept.
+        """
         identity: DNS_ID | IPAddress_ID | None = None
         if self._settings.verify == "host":
             identity = _identity(host)
         context = self._current()
         self._warn_of_end()
-        return ClientTls(context, _server_name(host), identity)
+        resumption = None if port is None else self._resumption(host, port)
+        return ClientTls(context, _server_name(host), identity, resumption)
+
+    def _resumption(self, host: str, port: int) -> Resumption | None:
+        known = self._resumptions
+        if self._clock is None or (host, port) in known:
+            return known.get((host, port))
+        if len(known) >= PLACES_LIMIT:
+            known.clear()
+        known[host, port] = resumption = Resumption(self._clock)
+        return resumption
 
     def _current(self) -> SSL.Context:
+        now = inf if self._clock is None else self._clock.seconds()
+        if self._context is not None and now - self._looked_at < GLANCE_SECONDS:
+            return self._context
+        self._looked_at = now
         settings = self._settings
         paths = (settings.certificate, settings.key, settings.ca)
         stamps = tuple(map(stamp, paths))
         if self._context is None:
-            self._context, self._ends_at = self._build()
+            self._use(*self._build())
         elif stamps != self._stamps:
-            self._renew(self._context)
+            self._renew()
         self._stamps = stamps
+        assert self._context is not None  # noqa: S101 - or it was raised
         return self._context
 
-    def _renew(self, old: SSL.Context) -> None:
+    def _use(self, context: SSL.Context, ends_at: float | None) -> None:
+        """No session is ever offered with another certificate than its own."""
+        self._context, self._ends_at = context, ends_at
+        self._resumptions = {}
+
+    def _renew(self) -> None:
         try:
             context, ends_at = self._build()
             if ends_at is not None and self._expiries and self._expiries.over(ends_at):
@@ -158,9 +200,8 @@ class TlsContexts:
                 "the file is corrected",
                 fault=error.message,
             )
-            self._context = old
         else:
-            self._context, self._ends_at = context, ends_at
+            self._use(context, ends_at)
 
     def _warn_of_end(self) -> None:
         path = self._settings.certificate
@@ -182,7 +223,9 @@ class TlsContexts:
         context = SSL.Context(SSL.TLS_METHOD)
         self._set_versions(context)
         context.set_options(SSL.OP_NO_COMPRESSION)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # we keep our own
+        # Half the memory of a connection, of which there may be one for each app.
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         if self._protocols:
             context.set_alpn_protos(self._protocols)
         ciphers = settings.ciphers
@@ -215,6 +258,27 @@ class TlsContexts:
         context.set_max_proto_version(versions[-1])
 
 
+class SharedContexts:
+    """One `TlsContexts` for all who have equal settings, as long as anybody has it."""
+
+    def __init__(self, expiries: Expiries, clock: Clock) -> None:
+        self._expiries = expiries
+        self._clock = clock
+        self._known: WeakValueDictionary[
+            tuple[TlsClientSettings, tuple[bytes, ...]], TlsContexts
+        ] = WeakValueDictionary()
+
+    def of(
+        self, settings: TlsClientSettings, protocols: tuple[bytes, ...] = ()
+    ) -> TlsContexts:
+        """For connections with these settings that offer these protocols."""
+        known = self._known.get((settings, protocols))
+        if known is None:
+            known = TlsContexts(settings, self._expiries, protocols, self._clock)
+            self._known[settings, protocols] = known
+        return known
+
+
 @implementer(IOpenSSLClientConnectionCreator)
 @frozen
 class ClientTls:
@@ -223,11 +287,13 @@ class ClientTls:
     Attributes:
         server_name: sent to the server; None for an address.
         identity: what the server's certificate must name; None for anything.
+        resumption: the session to offer, and where to leave another; None for none.
     """
 
     context: SSL.Context
     server_name: bytes | None
     identity: DNS_ID | IPAddress_ID | None
+    resumption: Resumption | None = None
 
     def clientConnectionForTLS(self, tls_protocol: TLSMemoryBIOProtocol) -> Any:
         """Twisted wants one more connection for this protocol."""
@@ -237,6 +303,11 @@ class ClientTls:
         mode = self.context.get_verify_mode()
         if mode != SSL.VERIFY_NONE:
             connection.set_verify(mode, self._judge(tls_protocol))
+        if self.resumption is not None and isinstance(tls_protocol, _Tls):
+            session = self.resumption.offer()
+            tls_protocol.watch(self.resumption, session)
+            if session is not None:
+                connection.set_session(session)
         return connection
 
     def _judge(self, protocol: TLSMemoryBIOProtocol) -> Callable[..., bool]:
@@ -265,10 +336,57 @@ class ClientTls:
         return judge
 
 
-class _TlsFactory(TLSMemoryBIOFactory):
-    """Without Twisted's aggregation of writes: ours are batches already."""
+class _Tls(TLSMemoryBIOProtocol):
+    """Looks after the session; without Twisted's aggregation of writes.
 
-    protocol = TLSMemoryBIOProtocol
+    Those are batches already.  A session is good for another connection once data
+    came behind the handshake, its ticket among them, or once this one is closed.
+    """
+
+    _resumption: Resumption | None = None  # while there is something to look after
+    _offered: SSL.Session | None = None
+    _shaken = False
+
+    def watch(self, resumption: Resumption, offered: SSL.Session | None) -> None:
+        """This session is offered; None for none, so that there will be another."""
+        self._resumption, self._offered = resumption, offered
+
+    def dataReceived(self, data: bytes) -> None:
+        """The handshake goes on, or something comes behind it."""
+        super().dataReceived(data)
+        if self._resumption is None:
+            return
+        if self._shaken:
+            self._keep()
+        elif self.getHandle().get_finished() is not None:
+            self._shaken = True
+            if self._offered is not None:
+                self._resumption.worked()
+                self._resumption = None
+
+    def loseConnection(self) -> None:
+        """This side ends it."""
+        if self._shaken:
+            self._keep()
+        super().loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is over."""
+        if self._resumption is not None and self._offered is not None:
+            self._resumption.failed(self._offered)
+        self._resumption = None
+        # OpenSSL would spoil the session of one that was not closed in peace.
+        self.getHandle().set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+        super().connectionLost(reason)
+
+    def _keep(self) -> None:
+        if self._resumption is not None:
+            self._resumption.keep(self.getHandle().get_session())
+            self._resumption = None
+
+
+class _TlsFactory(TLSMemoryBIOFactory):
+    protocol = _Tls
 
 
 @implementer(IStreamClientEndpoint)
@@ -311,10 +429,10 @@ class Connector:
         host = route.host.strip("[]")
         if route.scheme != HTTP2:
             endpoint = self._reach(host, port_of(route))
-            creator = self.contexts.creator(host)
+            creator = self.contexts.creator(host, port_of(route))
         else:
             endpoint = self._tunnel(host, port_of(route))
-            creator = self.http2_contexts.creator(host)
+            creator = self.http2_contexts.creator(host, port_of(route))
         return TlsEndpoint(endpoint, creator, self.means.reactor)
 
     def _reach(self, host: str, port: int) -> IStreamClientEndpoint:
@@ -333,7 +451,7 @@ class Connector:
 
 
 def connector(
-    reactor: Any, settings: DeliverySettings, dice: Dice, expiries: Expiries
+    reactor: Any, settings: DeliverySettings, dice: Dice, shared: SharedContexts
 ) -> Connector:
     """How a queue reaches its routes: by name or address, over TLS.
 
@@ -350,8 +468,8 @@ def connector(
         settings.bind_address,
     )
     return Connector(
-        TlsContexts(settings.tls, expiries),
-        TlsContexts(_http2_tls(settings), expiries, [_HTTP2_PROTOCOL]),
+        shared.of(settings.tls),
+        shared.of(_http2_tls(settings), (_HTTP2_PROTOCOL,)),
         means,
         settings.proxy,
     )
@@ -455,6 +573,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=PLACES_LIMIT)
 def _server_name(host: str) -> bytes | None:
     if _is_address(host):
         return None
@@ -464,6 +583,7 @@ def _server_name(host: str) -> bytes | None:
         return None
 
 
+@lru_cache(maxsize=PLACES_LIMIT)
 def _identity(host: str) -> DNS_ID | IPAddress_ID:
     try:
         if _is_address(host):

@@ -1,6 +1,7 @@
 """What delivery sees of one queue: it takes, and what it cannot take yet is fetched.
 
-Bodies come from the spool in pages, one page of one queue at a time.  Entries that
+Bodies come from the spool in pages, one page of one queue at a time, and few queues
+fetch at once: by its turn each has collected something.  Entries that
 grew too old end here when the configuration wants them not to be attempted, or when
 nothing at all can be delivered.  Timers and wake-ups are the scheduler's.
 """
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from attrs import define, field
 
 from mcmtpush.config.views import QueueSettings
+from mcmtpush.places import Places
 from mcmtpush.ports import Lane, Now, Spool
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.residence import LARGEST_PAGE
@@ -50,6 +52,7 @@ class Household(Protocol):
     gate: Gate
     spool: Spool
     now: Now
+    places: Places[Outlet]
     expire: Callable[[QueueKey, Sequence[Attempt]], None]
 
     def seconds(self) -> float:
@@ -92,6 +95,7 @@ class Outlet:
     lane: Lane = field(init=False)
     suspended: str = field(default="", init=False)
     _loading: bool = field(default=False, init=False)
+    _in_line: bool = field(default=False, init=False)  # to fetch a page
     _put_off: bool = field(default=False, init=False)  # while a page was on its way
     _sentence: Expired = field(default=TOO_OLD, init=False)  # of the condemned
 
@@ -107,6 +111,11 @@ class Outlet:
     def open(self) -> bool:
         """Whether entries of this queue are handed out now."""
         return not (self._held_back or self.settings.suspend_delivery)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing can be done before the bodies have come that are next."""
+        return (self._loading or self._in_line) and self.queue.blocked
 
     @property
     def _held_back(self) -> bool:
@@ -165,8 +174,9 @@ class Outlet:
     def enqueue(self, entries: Sequence[Entry]) -> None:
         """New entries of this queue."""
         self.arriving()
-        now = self._house.now()
-        self.queue.enqueue(entries, now, self.settings.max_resident_active_queue)
+        bare = all(entry.message is None for entry in entries)
+        limit = 0 if bare else self.settings.max_resident_active_queue
+        self.queue.enqueue(entries, self._house.now(), limit)
 
     def arriving(self) -> None:
         """Entries are about to become active: an idle queue is not a stuck one."""
@@ -186,6 +196,7 @@ class Outlet:
 
     def look(self) -> None:
         """Do what there is to do: end, fetch, or let the lane work."""
+        self._in_line = False
         if self.queue.condemned and self._house.gate.open:
             self._end_condemned()
         if not self.queue.active:
@@ -199,7 +210,8 @@ class Outlet:
             self._end_old(self._cutoff(settings), settings)
         if settings.max_resident_active_queue != 0:
             self._load_next(settings)
-        self.lane.work()
+        if not self.waits:
+            self.lane.work()
 
     # -- ends --
 
@@ -216,7 +228,7 @@ class Outlet:
         self._end(old, TOO_OLD)
         if old:
             self._house.wake(self)
-        self._load(self.queue.absent(self._page(settings), cutoff))
+        self._load(lambda: self.queue.absent(self._page(settings), cutoff))
 
     def _end_condemned(self) -> None:
         """A page of those that an operator ordered to end."""
@@ -224,7 +236,7 @@ class Outlet:
         self._end(ready, self._sentence)
         if ready:
             self._house.wake(self)
-        self._load(self.queue.absent_condemned(self._page(self.settings)))
+        self._load(lambda: self.queue.absent_condemned(self._page(self.settings)))
 
     def _end(self, entries: Sequence[Entry], outcome: Expired) -> None:
         if entries:
@@ -237,10 +249,18 @@ class Outlet:
 
     def _load_next(self, settings: QueueSettings) -> None:
         if self.queue.blocked:
-            self._load(self.queue.absent(self._page(settings)))
+            self._load(lambda: self.queue.absent(self._page(settings)))
 
-    def _load(self, page: list[Entry]) -> None:
-        if self._loading or not page:
+    def _load(self, choose: Callable[[], list[Entry]]) -> None:
+        """Fetch what is chosen, once it is this queue's turn."""
+        if self._loading:
+            return
+        if not self._house.places.begin(self):
+            self._in_line = True
+            return
+        page = choose()
+        if not page:
+            self._house.places.end()
             return
         self._loading = True
         loaded = self._house.spool.load([entry.row for entry in page])
@@ -252,6 +272,7 @@ class Outlet:
         page: Sequence[Entry],
     ) -> None:
         self._loading = False
+        self._house.places.end()
         if self._put_off:
             # Nobody of this page is active any more.
             self._put_off = False
@@ -264,4 +285,5 @@ class Outlet:
 
     def _not_loaded(self, failure: Any) -> None:
         self._loading = self._put_off = False
+        self._house.places.end()
         self._house.not_loaded(self.key, failure)

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.counters import Counters
 from mcmtpush.errors import LocalProtocolError
+from mcmtpush.places import Places
 from mcmtpush.ports import Clock, Lane, Now, Queue, Spool
 from mcmtpush.queues.alarm import Alarm
 from mcmtpush.queues.domain import DomainQueue
@@ -28,6 +29,12 @@ from mcmtpush.queues.recovery import Recovery
 from mcmtpush.queues.residence import SMALLEST_PAGE, Residence
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 
+
+PAGES_AT_ONCE = 64
+"""So many queues fetch bodies at once."""
+
+PAGES_WHILE_RECOVERING = 8
+"""Meanwhile the queues fill by pages of all mixed: each then fetches many at once."""
 
 RELEASED_AT_ONCE = 5000
 IDLE_SECONDS = 3600.0
@@ -58,6 +65,7 @@ class Scheduler:
     scan_interval_seconds: float
     max_resident_messages: int
     gate: Gate = field(factory=Gate, init=False)
+    places: Places[Outlet] = field(init=False)
     _outlets: dict[QueueKey, Outlet] = field(factory=dict, init=False)
     _leaving: set[Lane] = field(factory=set, init=False)  # replaced, draining
     _to_wake: dict[Outlet, None] = field(factory=dict, init=False)
@@ -69,6 +77,7 @@ class Scheduler:
 
     def __attrs_post_init__(self) -> None:
         self._residence = Residence(self.max_resident_messages)
+        self.places = Places(self.wake, PAGES_WHILE_RECOVERING)
         self._alarm = Alarm(
             clock=self.clock,
             now=self.now,
@@ -92,7 +101,10 @@ class Scheduler:
         """Deliver, and enqueue page by page what the spool holds; fires after that."""
         self._scanned = (self.now(), self.clock.seconds())
         self._alarm.start()
-        return self._recovery.start()
+        return self._recovery.start().addCallback(self._recovered)
+
+    def _recovered(self, _: None) -> None:
+        self.places.allow(PAGES_AT_ONCE)
 
     def drain(self) -> Deferred[None]:
         """Hand out no more; fires when every lane has drained."""
@@ -129,7 +141,8 @@ class Scheduler:
             outlet = self._outlet(key)
             outlet.enqueue([entry for _, entry in run])
             self._alarm.book(outlet)
-            self.wake(outlet)
+            if not outlet.waits:
+                self.wake(outlet)
 
     # -- from disposition --
 
@@ -325,6 +338,7 @@ class Scheduler:
         outlets, self._to_wake = self._to_wake, {}
         for outlet in outlets:
             outlet.look()
+            self.places.waive(outlet)
 
     def _wake_all(self) -> None:
         for outlet in self._outlets.values():

@@ -76,11 +76,15 @@ Ask = Callable[[Store], tuple[Any, list[SpoolCorruptError]]]
 
 @define(eq=False)
 class _Read:
-    """A question: `ask` gives the answer and what was set aside on the way."""
+    """A question: `ask` gives the answer and what was set aside on the way.
 
-    ask: Ask
+    Or one for the bodies of `wanted`, which is asked together with others.
+    """
+
+    ask: Ask | None
     rows: int
     done: Deferred[Any]
+    wanted: Sequence[int] = ()
     answer: Any = None
     error: Exception | None = None
     faults: Sequence[SpoolCorruptError] = ()
@@ -181,8 +185,11 @@ class SpoolWriter:
         return self._write(update_of(entries)) if entries else succeed(None)
 
     def load(self, rows: Sequence[int]) -> Deferred[Bodies]:
-        """Messages and push parts by row; rows that cannot be read are left out."""
-        return self._read(lambda store: store.load(rows), len(rows))
+        """Messages and push parts by row; rows that cannot be read are left out.
+
+        Others may be there that somebody else asked for.
+        """
+        return self._submit(_Read(None, len(rows), Deferred(), rows))
 
     def recover(
         self, after_row: int, limit: int
@@ -296,18 +303,34 @@ class SpoolWriter:
 
     def _look(self) -> None:
         """Answer questions, as many as do not hold up the next commit."""
-        answered = []
+        reads: list[_Read] = []
         rows = 0
         while self._questions and rows < ROWS_READ_AT_ONCE:
-            read = self._questions.popleft()
-            rows += read.rows
-            try:
-                read.answer, read.faults = read.ask(self._store)
-            except REFUSALS as error:
-                read.error = error
-            answered.append(read)
-        if answered:
-            self._to_reactor(self._tell, answered)
+            reads.append(self._questions.popleft())
+            rows += reads[-1].rows
+        together = [read for read in reads if read.ask is None]
+        if together:
+            self._load(together)
+        for read in reads:
+            if read.ask is not None:
+                try:
+                    read.answer, read.faults = read.ask(self._store)
+                except REFUSALS as error:
+                    read.error = error
+        if reads:
+            self._to_reactor(self._tell, reads)
+
+    def _load(self, reads: Sequence[_Read]) -> None:
+        """The bodies for all of these in one go; each finds its own among them."""
+        wanted = sorted(row for read in reads for row in read.wanted)
+        bodies: Bodies | None = None
+        fault: Exception | None = None
+        try:
+            bodies, reads[0].faults = self._store.load(wanted)
+        except REFUSALS as error:
+            fault = error
+        for read in reads:
+            read.answer, read.error = bodies, fault
 
     def _finish(self, stopped: Deferred[None]) -> None:
         self._turn()

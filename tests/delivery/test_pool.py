@@ -43,12 +43,14 @@ from mcmtpush.delivery.pool import (
     BATCH_LIMIT,
     CONNECTING_LIMIT,
     KEPT_SECONDS,
+    OPENING_LIMIT,
     QUIET_SECONDS,
     SMALLEST_SHARE,
     TURN_LIMIT,
     Pool,
 )
-from mcmtpush.delivery.tls import connector
+from mcmtpush.delivery.tls import SharedContexts, connector
+from mcmtpush.places import Places
 from mcmtpush.simulator.binary import ApnsSimulatorFactory
 from mcmtpush.simulator.certificates import (
     make_development_certificates,
@@ -95,6 +97,7 @@ class PoolCase(TestCase):
         *,
         limits: Limits | None = None,
         buckets: Buckets | None = None,
+        openings: Places[Pool] | None = None,
         **changes: Any,
     ) -> None:
         options = {
@@ -115,6 +118,7 @@ class PoolCase(TestCase):
             counters=self.counters,
             limits=limits or Limits(1000),
             buckets=buckets or Buckets(),
+            openings=openings or Places(Pool.work, OPENING_LIMIT),
         )
 
     def work(self) -> None:
@@ -557,6 +561,51 @@ class RateTests(PoolCase):
         sink(self.clock, self.gateways)
         self.successResultOf(done)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class DoorTests(PoolCase):
+    """Connections that lanes with the same routes open at one moment."""
+
+    def make_several(self, count: int, most: int) -> list[Pool]:
+        openings: Places[Pool] = Places(Pool.work, most)
+        pools = []
+        for _ in range(count):
+            self.make(10, openings=openings)
+            pools.append(self.pool)
+        return pools
+
+    def begin(self, pools: list[Pool]) -> list[int]:
+        for pool in pools:
+            pool.work()
+        self.turns()
+        return [pool.connections for pool in pools]
+
+    def test_one_after_the_other(self) -> None:
+        """Who comes first is first; the next one follows when a handshake is over."""
+        pools = self.make_several(4, 2)
+        self.assertEqual(self.begin(pools), [1, 1, 0, 0])
+        self.gateways.accept(1)
+        self.turns()
+        self.assertEqual(self.begin(pools), [1, 1, 1, 0])
+        self.gateways.refuse(1)
+        self.turns()
+        self.assertEqual(len(self.gateways.pending), 2)
+        self.assertEqual(pools[3].connections, 1)
+
+    def test_no_longer_wanted(self) -> None:
+        """A lane that drains, or has nothing left, stands in nobody's way."""
+        pools = self.make_several(5, 1)
+        queues = [pool._queue for pool in pools]
+        self.assertEqual(self.begin(pools), [1, 0, 0, 0, 0])
+        pools[1].drain()
+        waiting: Any = queues[2]
+        waiting.entries = []
+        self.gateways.accept(1)
+        self.turns()
+        self.assertEqual([pool.connections for pool in pools], [1, 0, 0, 1, 0])
+        pools[3].drain()
+        self.turns()
+        self.assertEqual([pool.connections for pool in pools], [1, 0, 0, 0, 1])
 
 
 class LimitTests(PoolCase):
@@ -1177,7 +1226,12 @@ class SimulatorTests(TestCase):
         self.pool = Pool(
             self.queue,
             settings=settings,
-            connect=connector(self.reactor, settings, Always(), Expiries(lambda: NOW)),
+            connect=connector(
+                self.reactor,
+                settings,
+                Always(),
+                SharedContexts(Expiries(lambda: NOW), self.reactor),
+            ),
             disposition=self.settled,
             clock=self.reactor,
             now=lambda: NOW,
@@ -1185,6 +1239,7 @@ class SimulatorTests(TestCase):
             counters=self.counters,
             limits=Limits(1000),
             buckets=Buckets(),
+            openings=Places(Pool.work, OPENING_LIMIT),
         )
         self.pumps: list[Any] = []
 
@@ -1332,6 +1387,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.settled = Settled()
         self.counters = Counters()
         self.limits = Limits(1000)
+        self.openings: Places[Pool] = Places(Pool.work, 2)
         self.queue = Waiting()
         self.rows = 0
         self.ended: Counter[int] = Counter()
@@ -1357,6 +1413,7 @@ class PoolMachine(RuleBasedStateMachine):
             counters=self.counters,
             limits=self.limits,
             buckets=Buckets(),
+            openings=self.openings,
         )
 
     def dispose(self) -> None:

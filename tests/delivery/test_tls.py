@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
+import weakref
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
@@ -23,6 +26,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.test.iosim import ConnectionCompleter
 from zope.interface import implementer
 
@@ -36,7 +40,15 @@ from mcmtpush.config.views import (
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.binary import BinaryConnection
 from mcmtpush.delivery.expiry import Expiries
-from mcmtpush.delivery.tls import Connector, TlsContexts, connector, read_protocols
+from mcmtpush.delivery.resumption import LASTS_SECONDS
+from mcmtpush.delivery.tls import (
+    GLANCE_SECONDS,
+    Connector,
+    SharedContexts,
+    TlsContexts,
+    connector,
+    read_protocols,
+)
 from mcmtpush.errors import ConfigError
 from tests.delivery.stage import NOW, Always
 from tests.support.case import TestCase
@@ -49,7 +61,8 @@ TODAY = dt.datetime.now(dt.UTC)
 
 def make(reactor: Any, settings: DeliverySettings) -> Connector:
     """A connector whose warnings nobody minds."""
-    return connector(reactor, settings, Always(), Expiries(lambda: NOW))
+    shared = SharedContexts(Expiries(lambda: NOW), reactor)
+    return connector(reactor, settings, Always(), shared)
 
 
 @frozen
@@ -617,6 +630,171 @@ class RenewalTests(TlsCase):
         self.now += 86400
         self.context()
         self.assertEqual(self.told[1:], [expected.replace("29", "28")])
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Gate:
+    """A server that resumes sessions, unless it was set up without a name for them."""
+
+    def __init__(self, paper: Paper, session_id: bytes = b"gate") -> None:
+        self.context = SSL.Context(SSL.TLS_METHOD)
+        self.context.use_certificate(_openssl(paper))
+        key: Any = paper.key
+        self.context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+        self.context.set_verify(SSL.VERIFY_PEER, self.judge)
+        if session_id:
+            self.context.set_session_id(session_id)
+        self.judged = 0
+
+    def judge(self, *_: Any) -> bool:
+        self.judged += 1
+        return True
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return SSL.Connection(self.context, None)
+
+
+class ResumptionTests(TlsCase):
+    """Sessions of earlier connections, over real handshakes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.gate = Gate(issue("x", self.authority, "gateway.example", "other.example"))
+        for name in ("one", "two"):
+            app = issue(name, self.authority)
+            self.write(f"{name}.pem", app.pem + app.key_pem())
+        self.reactor = MemoryReactorClock()
+        self.shared = SharedContexts(Expiries(lambda: NOW), self.reactor)
+        self.alive: list[Any] = []
+
+    def settings(self, **changes: Any) -> DeliverySettings:
+        options = {
+            "certificate": self.path("one.pem"),
+            "ca": self.path("ca.pem"),
+            "verify": "host",
+            **changes,
+        }
+        return DeliverySettings(tls=TlsClientSettings(**options))
+
+    def connect(
+        self, host: str = "gateway.example", port: int = 2195, **changes: Any
+    ) -> tuple[Peer, bool]:
+        """One more queue connects; whether its certificate was looked at."""
+        settings = self.settings(**changes)
+        reactor = self.reactor
+        lane = connector(reactor, settings, Always(), self.shared)
+        reactor.tcpServers.clear()
+        reactor.tcpClients.clear()
+        reactor.listenTCP(
+            port,
+            TLSMemoryBIOFactory(self.gate, False, Factory.forProtocol(Peer), reactor),
+        )
+        peer, judged = Peer(), self.gate.judged
+        endpoint = lane(Route("apn", host, port, 10))
+        connected = endpoint.connect(Factory.forProtocol(lambda: peer))
+        pump = ConnectionCompleter(reactor).succeedOnce()
+        assert pump is not None
+        self.successResultOf(connected)
+        pump.flush()
+        self.alive += [lane, peer]
+        return peer, self.gate.judged > judged
+
+    def test_another_queue_with_equal_settings(self) -> None:
+        """Its handshake is the short one; the server knows who it is all the same."""
+        self.assertEqual(self.connect()[1], True)
+        for _ in range(3):
+            peer, full = self.connect()
+            self.assertTrue(peer.shaken)
+            self.assertFalse(full)
+
+    def test_never_for_others(self) -> None:
+        """Not with another certificate, way of verifying, host or port."""
+        self.connect()
+        for changes in (
+            {"certificate": self.path("two.pem")},
+            {"verify": "ca"},
+            {"verify": "no"},
+            {"ciphers": "HIGH"},
+            {"host": "other.example"},
+            {"port": 2196},
+        ):
+            peer, full = self.connect(**changes)
+            self.assertTrue(peer.shaken)
+            self.assertTrue(full, changes)
+        self.assertFalse(self.connect()[1])
+
+    def test_new_certificate(self) -> None:
+        """Nor once the file holds another one."""
+        for full in (True, False):
+            self.assertEqual(self.connect()[1], full)
+        app = issue("renewed", self.authority)
+        path = self.write("one.pem", app.pem + app.key_pem())
+        os.utime(path, (1, 1))
+        self.reactor.advance(GLANCE_SECONDS)
+        for full in (True, False):
+            self.assertEqual(self.connect()[1], full)
+
+    def test_full_again_after_an_hour(self) -> None:
+        """However many connections there were meanwhile."""
+        self.connect()
+        for _ in range(3):
+            self.reactor.advance(LASTS_SECONDS / 4)
+            self.assertFalse(self.connect()[1])
+        self.reactor.advance(LASTS_SECONDS / 4)
+        self.assertTrue(self.connect()[1])
+
+    def test_tls_1_2(self) -> None:
+        """Where no ticket comes behind the handshake, when the connection is closed."""
+        options = {"protocols": "TLSv1.2"}
+        peer, full = self.connect(**options)
+        self.assertTrue(full)
+        transport: Any = peer.transport
+        transport.loseConnection()
+        self.assertFalse(self.connect(**options)[1])
+
+    def test_dropped_connection(self) -> None:
+        """Its session is as good as that of one that was closed in peace."""
+        peer, _ = self.connect()
+        transport: Any = peer.transport
+        handle = weakref.ref(transport.getHandle())
+        transport.abortConnection()
+        transport.connectionLost(Failure(ConnectionDone()))
+        del peer, transport, self.alive[-1]
+        self.reactor.tcpClients.clear()
+        self.reactor.connectors.clear()
+        gc.collect()
+        self.assertIsNone(handle())
+        self.assertFalse(self.connect()[1])
+
+    def test_server_that_breaks_off(self) -> None:
+        """It costs two connections, and then no more sessions are offered."""
+        self.gate = Gate(issue("x", self.authority, "gateway.example"), b"")
+        shaken = [self.connect()[0].shaken for _ in range(8)]
+        self.assertEqual(shaken, [True, False, True, False] + [True] * 4)
+
+    def test_one_for_equal_settings(self) -> None:
+        """As long as anybody has it."""
+        tls = self.settings().tls
+        one = self.shared.of(tls)
+        self.assertIs(self.shared.of(evolve(tls)), one)
+        self.assertIsNot(self.shared.of(tls, (b"h2",)), one)
+        self.assertIsNot(self.shared.of(evolve(tls, verify="ca")), one)
+        gone = weakref.ref(one)
+        del one
+        gc.collect()
+        self.assertIsNone(gone())
+
+    def test_files_are_looked_at_now_and_then(self) -> None:
+        """Not for each of the connections of one moment."""
+        contexts = self.shared.of(self.settings().tls)
+        first: Any = contexts.creator("gateway.example")
+        app = issue("renewed", self.authority)
+        os.utime(self.write("one.pem", app.pem + app.key_pem()), (1, 1))
+        same: Any = contexts.creator("gateway.example")
+        self.assertIs(same.context, first.context)
+        self.reactor.advance(GLANCE_SECONDS)
+        fresh: Any = contexts.creator("gateway.example")
+        self.assertIsNot(fresh.context, first.context)
 
 
 class ProtocolsTests(TestCase):

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from mcmtpush.config.views import QueueSettings
 from mcmtpush.errors import SpoolError
+from mcmtpush.places import Places
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import NOT_ATTEMPTED, STUCK_SECONDS, TOO_OLD, Gate, Outlet
 from mcmtpush.queues.residence import Residence
@@ -46,6 +47,7 @@ class House:
     def __init__(self) -> None:
         self.gate = Gate()
         self.spool: Any = Loads()
+        self.places: Places[Outlet] = Places(self.wake, 1)
         self.time = 1000.0
         self.ended: list[tuple[QueueKey, list[Attempt]]] = []
         self.woken: list[Outlet] = []
@@ -367,6 +369,36 @@ class BodyTests(OutletCase):
         self.house.spool.answer(without=[0])
         self.assertEqual(self.house.woken, [self.outlet])
         self.assertTrue(self.outlet.queue.empty)
+
+    def test_in_line(self) -> None:
+        """A queue fetches when it is its turn; its lane has nothing to do before."""
+        places = self.house.places
+        self.assertTrue(places.begin(None))  # type: ignore[arg-type]
+        self.enqueue(5, 5, bare=True)
+        self.outlet.look()
+        self.assertTrue(self.outlet.waits)
+        self.assertEqual((self.house.spool.asked, self.lane.works), ([], 0))
+        places.end()
+        self.assertEqual(self.house.woken, [self.outlet])
+        self.enqueue(5, bare=True)
+        self.outlet.look()
+        self.assertEqual(len(self.house.spool.answer()), 3)
+        self.outlet.look()
+        self.assertFalse(self.outlet.waits)
+        self.assertEqual(self.lane.works, 1)
+        self.assertTrue(places.begin(None))  # type: ignore[arg-type]
+
+    def test_somebody_first_whose_body_is_here(self) -> None:
+        """A queue does not wait for bodies when the next one has its own."""
+        self.enqueue(5, bare=True)
+        self.outlet.look()
+        self.assertTrue(self.outlet.waits)
+        urgent = an_entry(9, age=self.house.now())
+        urgent.priority = 1
+        self.outlet.enqueue([urgent])
+        self.assertFalse(self.outlet.waits)
+        self.outlet.look()
+        self.assertEqual(self.lane.works, 1)
 
     def test_failed_load(self) -> None:
         """A failure is told once, and the next look tries again."""

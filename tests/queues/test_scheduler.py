@@ -18,6 +18,7 @@ from mcmtpush.queues.outlet import NOT_ATTEMPTED, TOO_OLD
 from mcmtpush.queues.recovery import RECOVERED_AT_ONCE
 from mcmtpush.queues.scheduler import (
     IDLE_SECONDS,
+    PAGES_WHILE_RECOVERING,
     RELEASED_AT_ONCE,
     Scheduler,
 )
@@ -486,6 +487,40 @@ class RecoverTests(SchedulerCase):
         self.assertEqual(sorted(taken), [*range(1, page + 11), 9_000_000])
         self.assertEqual(len(taken), len(set(taken)))
         self.assertEqual(self.counters.get("queues.recovered"), page + 10)
+
+    def test_queues_fill_first(self) -> None:
+        """Of many mixed queues a few fetch at once, so that most fetch a whole page."""
+        keys = [KEY._replace(domain=f"{number}.example") for number in range(40)]
+        page = RECOVERED_AT_ONCE
+        self.spool.left = [
+            (keys[row % 40], an_entry(row, bare=True)) for row in range(1, 4 * page + 1)
+        ]
+        load, waiting = self.spool.load, []
+        recover, stuck = self.spool.recover, Deferred[Any]()
+
+        def load_later(rows: Sequence[int]) -> Deferred[Any]:
+            waiting.append((rows, Deferred()))
+            return waiting[-1][1]
+
+        def recover_later(after_row: int, limit: int) -> Any:
+            page = recover(after_row, limit)
+            return page if after_row < 3 * limit else stuck.addCallback(lambda _: page)
+
+        self.patch(self.spool, "load", load_later)
+        self.patch(self.spool, "recover", recover_later)
+        started = self.scheduler.start()
+        self.clock.advance(0)
+        self.assertNoResult(started)
+        self.assertEqual(len(waiting), PAGES_WHILE_RECOVERING)
+        stuck.callback(None)
+        while waiting or not started.called:
+            asked, waiting[:] = waiting[:], []
+            for wanted, done in asked:
+                load(wanted).chainDeferred(done)
+            self.clock.advance(0)
+        self.assertEqual(sum(len(lane.taken) for lane in self.lanes.values()), 4 * page)
+        self.assertLessEqual(len(self.spool.loads), 2 * len(keys))
+        self.assertEqual(self.scheduler.places._used, 0)
 
     def test_schedule_survives(self) -> None:
         """A recovered entry waits for the time it was given before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -539,6 +539,35 @@ class ReadTests(WriterCase):
         self.worker.go()
         self.successResultOf(forgotten)
         self.assertEqual(self.successResultOf(loaded), {})
+
+    def test_bodies_for_several_at_once(self) -> None:
+        """Those of one turn are read together; each finds its own among them."""
+        rows = [entry.row for entry in self.stored(4)]
+        asked: list[list[int]] = []
+        load = self.store.load
+
+        def loads(wanted: Sequence[int]) -> Any:
+            asked.append(list(wanted))
+            return load(wanted)
+
+        self.patch(self.store, "load", loads)
+        pages = [self.writer.load(some) for some in (rows[2:], rows[:2], [rows[0]])]
+        mail = self.writer.load_mail(rows[1])
+        self.worker.go()
+        self.assertEqual(asked, [sorted([*rows, rows[0]])])
+        self.assertEqual(self.successResultOf(mail), b"mail\r\n")
+        for page, some in zip(pages, (rows[2:], rows[:2], [rows[0]]), strict=True):
+            self.assertLessEqual(set(some), set(self.successResultOf(page)))
+
+    def test_all_of_them_fail(self) -> None:
+        """What the disk does not answer it answers to nobody."""
+        (entry,) = self.stored()
+        self.execute("ALTER TABLE content RENAME TO elsewhere")
+        pages = [self.writer.load([entry.row]) for _ in range(3)]
+        self.worker.go()
+        for page in pages:
+            self.failureResultOf(page, SpoolError)
+        self.execute("ALTER TABLE elsewhere RENAME TO content")
 
     def test_many_reads_let_commits_through(self) -> None:
         """Between pages a store gets its turn."""

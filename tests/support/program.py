@@ -12,6 +12,7 @@ from attrs import define, field
 from twisted.internet.testing import MemoryReactor
 
 from mcmtpush.delivery.pool import Pool
+from mcmtpush.places import Places
 from mcmtpush.ports import Lane, Queue
 from mcmtpush.service import Gateway, World
 from mcmtpush.values import Record
@@ -125,6 +126,8 @@ class Program(Gateway):
         log: Any = Log(self.pipe.ledger)
         self.records = self.settler._records = log
         self.scheduler.open_lane = self._open_lane
+        # So few that lanes have to wait for one another.
+        self.openings: Places[Pool] = Places(Pool.work, 2)
 
     def _open_lane(self, queue: Queue) -> Lane:
         return Pool(
@@ -139,6 +142,7 @@ class Program(Gateway):
             counters=self.counters,
             limits=self.lanes._limits,
             buckets=self.lanes._buckets,
+            openings=self.openings,
             credential=self.lanes._keys.of(self.pipe.delivery(queue.key).key),
         )
 
