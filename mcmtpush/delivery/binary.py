@@ -38,6 +38,7 @@ from mcmtpush.apns.reasons import status_text
 from mcmtpush.apns.window import Window
 from mcmtpush.delivery.batch import encode_batch
 from mcmtpush.delivery.connection import Owner
+from mcmtpush.delivery.hangup import hung_up
 from mcmtpush.delivery.lastread import read_before_loss
 from mcmtpush.delivery.pace import Pace
 from mcmtpush.delivery.proof import Manners, count_answer
@@ -248,6 +249,8 @@ class BinaryConnection(Protocol):
         """The transport has more than it can send."""
         if self._paused_at is None:
             self._paused_at = self._clock.seconds()
+            if self._window:
+                self._schedule()
 
     def resumeProducing(self) -> None:
         """The transport has handed everything to the operating system."""
@@ -403,17 +406,7 @@ class BinaryConnection(Protocol):
     def _schedule(self) -> None:
         """See that the one timer goes off when the next thing is due."""
         now = self._clock.seconds()
-        due_at = min(self._deadline, self._pace.grows_at)
-        silent_at = self._window.silent_at
-        if self._state is _State.OPEN:
-            due_at = min(due_at, self._proof_at)
-        if self._state not in _LISTENING:
-            pass
-        elif silent_at is not None:
-            silent_at += self._stalled_seconds
-            due_at = min(due_at, max(silent_at, now + self._granularity))
-        elif self._state is _State.OPEN and self._settings.idle_timeout_seconds:
-            due_at = min(due_at, self._active_at + self._settings.idle_timeout_seconds)
+        due_at = self._due_at(now)
         if due_at == inf:
             return
         if self._timer is not None:
@@ -422,6 +415,23 @@ class BinaryConnection(Protocol):
             # Moving it would have the reactor look for it among all there are.
             self._timer.cancel()
         self._timer = self._clock.callLater(max(0.0, due_at - now), self._tick)
+
+    def _due_at(self, now: float) -> float:
+        due_at = min(self._deadline, self._pace.grows_at)
+        silent_at = self._window.silent_at
+        if self._state is _State.OPEN:
+            due_at = min(due_at, self._proof_at)
+        if self._watches_for_the_end:
+            due_at = min(due_at, now + STALL_SECONDS)
+        if self._state not in _LISTENING:
+            return due_at
+        if silent_at is not None:
+            silent_at += self._stalled_seconds
+            return min(due_at, max(silent_at, now + self._granularity))
+        idle_seconds = self._settings.idle_timeout_seconds
+        if self._state is _State.OPEN and idle_seconds:
+            return min(due_at, self._active_at + idle_seconds)
+        return due_at
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -434,6 +444,9 @@ class BinaryConnection(Protocol):
         if now >= self._deadline or self._paused_seconds(now) > STALL_LIMIT_SECONDS:
             self._give_up(now)
             return
+        if self._watches_for_the_end and hung_up(self.transport):
+            self.abort()
+            return
         if self._state in _LISTENING:
             self._settle_silence(now)
             if not self._window:
@@ -445,6 +458,11 @@ class BinaryConnection(Protocol):
             if self._paused_at is None:
                 self._owner.matured(self)
         self._schedule()
+
+    @property
+    def _watches_for_the_end(self) -> bool:
+        """Whether Twisted would not tell that the gateway ended TLS."""
+        return self._paused_at is not None and self._state is not _State.CLOSING
 
     def _give_up(self, now: float) -> None:
         """Too late for this state; after a flush silence counts once more."""

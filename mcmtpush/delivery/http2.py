@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from mcmtpush.delivery.connection import Owner
 from mcmtpush.delivery.desk import Desk
+from mcmtpush.delivery.hangup import hung_up
 from mcmtpush.delivery.pulse import Pulse
 from mcmtpush.delivery.standstill import Standstill
 from mcmtpush.delivery.topic import shown_topic
@@ -343,7 +344,7 @@ class Http2Connection(Protocol):
         now, traffic = self._clock.seconds(), self._traffic
         if now >= self._deadline or self._pulse.is_dead(now):
             self._give_up(now)
-        elif self._is_left():
+        elif self._state is not _State.CLOSING and hung_up(self.transport):
             self.abort()
         elif self._state is not _State.CLOSING and traffic is not None:
             late = traffic.late(now)
@@ -363,16 +364,6 @@ class Http2Connection(Protocol):
             traffic.give_up(f"it took nothing for {standstill.seconds:g} s")
         self._tell(traffic.give_back())  # lest they wait while others have room
         return traffic.try_again() or traffic.leaving
-
-    def _is_left(self) -> bool:
-        """Whether the peer ended TLS, which Twisted may not tell.
-
-        It waits with that for a producer that was paused, and this one has nothing
-        more to produce.
-        """
-        below = getattr(self.transport, "transport", None)
-        left = bool(getattr(below, "disconnecting", False))
-        return left and self._state is not _State.CLOSING
 
     def _give_up(self, now: float) -> None:
         if now < self._deadline:

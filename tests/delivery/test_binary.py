@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -15,6 +16,7 @@ from mcmtpush.delivery.binary import (
     MARGIN_SECONDS,
     MATURED_SECONDS,
     STALL_LIMIT_SECONDS,
+    STALL_SECONDS,
     BinaryConnection,
 )
 from mcmtpush.delivery.pace import STEP_SECONDS
@@ -396,6 +398,20 @@ class PressureTests(BinaryConnectionCase):
         self.clock.pump([0.5] * int(2 * STALL_LIMIT_SECONDS))
         self.assertFalse(self.wire.disconnecting)
         self.clock.pump([0.5] * 4)
+        self.assertTrue(self.wire.disconnecting)
+        self.wire.close()
+        self.assertEqual(self.outcomes(), [(1, Undecided())])
+
+    def test_tls_ended_while_output_waited(self) -> None:
+        """Twisted would wait for more output: the connection ends by itself."""
+        self.attempt(1)
+        below: Any = SimpleNamespace(disconnecting=False)
+        self.wire.transport = below  # type: ignore[attr-defined]
+        self.connection.pauseProducing()
+        self.clock.pump([STALL_SECONDS] * 3)
+        self.assertFalse(self.wire.disconnecting)
+        below.disconnecting = True
+        self.clock.advance(STALL_SECONDS)
         self.assertTrue(self.wire.disconnecting)
         self.wire.close()
         self.assertEqual(self.outcomes(), [(1, Undecided())])
