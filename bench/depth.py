@@ -34,9 +34,11 @@ domain "beside.example.com" {
 """
 
 EVERY = """
+  idle_timeout = 5
   max_outbound_connections = 1
   max_resident_active_queue = 5000
 """
+"""One connection for each domain, which is closed after the usual time."""
 
 
 def domains_of(count: int, each: int) -> int:

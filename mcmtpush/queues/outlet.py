@@ -196,7 +196,10 @@ class Outlet:
 
     def look(self) -> None:
         """Do what there is to do: end, fetch, or let the lane work."""
-        self._in_line = False
+        if self._in_line:
+            # Others had their turn: that is not stuck either.
+            self.moved_at = self._house.seconds()
+            self._in_line = False
         if self.queue.condemned and self._house.gate.open:
             self._end_condemned()
         if not self.queue.active:
@@ -228,7 +231,9 @@ class Outlet:
         self._end(old, TOO_OLD)
         if old:
             self._house.wake(self)
-        self._load(lambda: self.queue.absent(self._page(settings), cutoff))
+        page = self.queue.absent(self._page(settings), cutoff)
+        if page:
+            self._load(lambda: page)
 
     def _end_condemned(self) -> None:
         """A page of those that an operator ordered to end."""
@@ -236,7 +241,9 @@ class Outlet:
         self._end(ready, self._sentence)
         if ready:
             self._house.wake(self)
-        self._load(lambda: self.queue.absent_condemned(self._page(self.settings)))
+        page = self.queue.absent_condemned(self._page(self.settings))
+        if page:
+            self._load(lambda: page)
 
     def _end(self, entries: Sequence[Entry], outcome: Expired) -> None:
         if entries:
@@ -252,16 +259,16 @@ class Outlet:
             self._load(lambda: self.queue.absent(self._page(settings)))
 
     def _load(self, choose: Callable[[], list[Entry]]) -> None:
-        """Fetch what is chosen, once it is this queue's turn."""
+        """Fetch what is chosen, which is something, once it is this queue's turn.
+
+        Who stands in line must not ask for nothing: that would use the turn up.
+        """
         if self._loading:
             return
         if not self._house.places.begin(self):
             self._in_line = True
             return
         page = choose()
-        if not page:
-            self._house.places.end()
-            return
         self._loading = True
         loaded = self._house.spool.load([entry.row for entry in page])
         loaded.addCallbacks(self._loaded, self._not_loaded, callbackArgs=(page,))

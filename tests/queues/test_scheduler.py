@@ -522,6 +522,35 @@ class RecoverTests(SchedulerCase):
         self.assertLessEqual(len(self.spool.loads), 2 * len(keys))
         self.assertEqual(self.scheduler.places._used, 0)
 
+    def test_a_long_line(self) -> None:
+        """Who stands in line for minutes gets its turn, and nothing ends for that."""
+        keys = [KEY._replace(domain=f"{number}.example") for number in range(5)]
+        waiting: list[tuple[Sequence[int], Deferred[Any]]] = []
+
+        def load_later(rows: Sequence[int]) -> Deferred[Any]:
+            waiting.append((rows, Deferred()))
+            return waiting[-1][1]
+
+        load = self.spool.load
+        self.patch(self.spool, "load", load_later)
+        self.start()
+        self.scheduler.places.allow(1)
+        now = self.now()
+        self.scheduler.enqueue(
+            [(key, an_entry(row, age=now, bare=True)) for row, key in enumerate(keys)]
+        )
+        for _ in keys:
+            self.clock.pump([15.0] * 6)
+            [(asked, done)] = waiting
+            waiting.clear()
+            load(asked).chainDeferred(done)
+            self.clock.advance(0)
+        self.assertEqual(
+            [rows(self.lanes[key].taken) for key in keys],
+            [[row] for row in range(len(keys))],
+        )
+        self.assertEqual(self.ended, [])
+
     def test_schedule_survives(self) -> None:
         """A recovered entry waits for the time it was given before."""
         waiting = an_entry(1, bare=True, at=self.now() + 100)
