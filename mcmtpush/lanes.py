@@ -28,6 +28,7 @@ from mcmtpush.hooks.policy import Policy
 from mcmtpush.places import Places
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue
 from mcmtpush.shared.ledger import Ledger
+from mcmtpush.shared.places import SharedPlaces
 from mcmtpush.shared.window import SharedBuckets
 from mcmtpush.throttle import Buckets, Meters
 from mcmtpush.values import Attempt, Expired, QueueKey
@@ -101,9 +102,14 @@ class Lanes:
     _names: Names | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        ledger = self.ledger
-        self._buckets = Buckets() if ledger is None else SharedBuckets(ledger)
-        self._limits = Limits(self.configuration.process().server_limit)
+        limit = self.configuration.process().server_limit
+        if self.ledger is None:
+            self._buckets, self._limits = Buckets(), Limits(limit)
+        else:
+            places = SharedPlaces(self.ledger, self.reactor, self.dice)
+            places.begin()
+            self._buckets = SharedBuckets(self.ledger)
+            self._limits = Limits(limit, places)
         self._contexts = SharedContexts(Expiries(self.now), self.reactor)
         self._keys = KeyFiles(self.reactor, self.now)
 

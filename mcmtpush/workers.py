@@ -59,7 +59,9 @@ from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import prepare, say
 from mcmtpush.service import LEDGER, StartError, World, at_once, readable
-from mcmtpush.shared.ledger import prepare as prepare_ledger
+from mcmtpush.shared.database import prepare as prepare_ledger
+from mcmtpush.shared.ledger import Ledger
+from mcmtpush.shared.roster import forget
 from mcmtpush.spool.census import has_work
 from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
 from mcmtpush.spool.order import Orders
@@ -68,6 +70,9 @@ from mcmtpush.supervisor import Action, Event, State
 
 LAST_SECONDS: Final = 10.0
 """What a worker that is to hurry gets before it is killed."""
+
+FORGET_SECONDS: Final = 1.0
+"""Until it is said again that a worker has nothing, when that could not be noted."""
 
 
 log = Logger()
@@ -133,7 +138,10 @@ class Workers(Service):
             self._posts.append(self._post(number))
         for number in left_over(process.spoolbase, self.count, now()):
             self._posts.append(self._post(number, drains=True))
-        prepare_ledger(posixpath.join(process.spoolbase, LEDGER))
+        # All are locked: no worker of an earlier parent counts any more.
+        path = posixpath.join(process.spoolbase, LEDGER)
+        prepare_ledger(path)
+        self._ledger = Ledger(path, worker=0, seconds=reactor.seconds)
         self.simulator = EmbeddedSimulator.of(process, reactor, now)
         at_once(self.simulator.start())
         self._try_logs()
@@ -260,6 +268,7 @@ class Workers(Service):
         post.process = None
         if not post.drains:
             self._board.clear(post.number - 1)
+        self._forget(post)
         self._ended_counts.update(post.counts)
         post.counts = Counter()
         if post.timer is not None:
@@ -277,6 +286,13 @@ class Workers(Service):
         elif action is Action.GIVE_UP:
             post.reason = post.reason or f"worker {post.number} has ended: {how}"
         self._act(post, action)
+
+    def _forget(self, post: Post) -> None:
+        """Its connections are gone; another life begins with none."""
+        if post.process is not None or forget(self._ledger, post.number):
+            return
+        if self.running:
+            self.world.reactor.callLater(FORGET_SECONDS, self._forget, post)
 
     def _act(self, post: Post, action: Action | None) -> None:
         match action:
@@ -360,6 +376,7 @@ class Workers(Service):
 
     def _close(self, _: object) -> Deferred[None]:
         self._let_go()
+        self._ledger.close()
         log.info("drained; {counts}", counts=readable(self.totals()))
         return self.simulator.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import MemoryReactorClock
@@ -16,7 +17,6 @@ from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.pool import Pool
 from mcmtpush.hooks.policy import Policy
 from mcmtpush.lanes import BLACKHOLED, Blackhole, Lanes, Nowhere
-from mcmtpush.shared.ledger import Ledger
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 from tests.config.samples import tree
 from tests.shared.hands import Hands
@@ -62,7 +62,7 @@ class LanesTests(TestCase):
         self.lanes = self.make()
         self.lanes.disposition = self.queue
 
-    def make(self, ledger: Ledger | None = None) -> Lanes:
+    def make(self, **changes: Any) -> Lanes:
         return Lanes(
             reactor=MemoryReactorClock(),
             configuration=Configuration(tree(TEXT)),
@@ -72,7 +72,7 @@ class LanesTests(TestCase):
             counters=Counters(),
             resolver=list,
             policy=Policy(),
-            ledger=ledger,
+            **changes,
         )
 
     def load_mail(self, row: int) -> Deferred[bytes | None]:
@@ -111,17 +111,23 @@ class LanesTests(TestCase):
         self.lanes.open(Waiting("push.example"))  # type: ignore[arg-type]
         self.assertEqual(self.lanes.resume(), 0)
 
-    def test_rates_of_several_workers(self) -> None:
-        """With a ledger the lanes of all workers share them, without they do not."""
+    def test_several_workers(self) -> None:
+        """With a ledger the lanes of all workers share their limits and rates."""
         hands = Hands()
         self.addCleanup(hands.close)
         rate = ThrottleSettings(5, 60.0, "rate")
-        for ledgers, granted in (
-            ([hands.ledger(0), hands.ledger(1)], [5, 0]),
-            ([None, None], [5, 5]),
+        for ledgers, granted, taken in (
+            ([hands.ledger(0), hands.ledger(1)], [5, 0], [True, False]),
+            ([None, None], [5, 5], [True, True]),
         ):
-            meters = [self.make(each)._buckets.of(rate) for each in ledgers]
+            lanes = [self.make(ledger=each) for each in ledgers]
+            meters = [each._buckets.of(rate) for each in lanes]
             self.assertEqual([each.take(9, 0.0) for each in meters if each], granted)
+            limits = [each._limits for each in lanes]
+            shares = [each.share((), free=list, yield_one=list) for each in limits]  # type: ignore[arg-type]
+            for each in limits:
+                each.resize(1)
+            self.assertEqual([each.take() for each in shares], taken)
 
     def test_a_pool_goes_with_its_queue(self) -> None:
         """Lanes of queues that were given up are not kept."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.error import ProcessTerminated
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
@@ -40,11 +42,13 @@ from mcmtpush.intercom import (
 from mcmtpush.obedience import LOOK_SECONDS
 from mcmtpush.post import BOARD, LOCK, SOCKETS
 from mcmtpush.reception.board import Board
-from mcmtpush.service import StartError, World
+from mcmtpush.service import LEDGER, StartError, World
+from mcmtpush.shared.ledger import Ledger
+from mcmtpush.shared.places import SharedPlaces
 from mcmtpush.spool.codec import insert_of
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
-from mcmtpush.workers import LAST_SECONDS, Workers, left_over
+from mcmtpush.workers import FORGET_SECONDS, LAST_SECONDS, Workers, left_over
 from tests.config.samples import tree
 from tests.spool.test_codec import a_message, a_submission
 from tests.support.case import TestCase
@@ -162,6 +166,13 @@ class WorkersCase(TestCase):
             process.told()
         return workers
 
+    def places(self, number: int) -> SharedPlaces:
+        """As this worker sees them, by another ledger each time."""
+        path = str(self.folder / "spool" / LEDGER)
+        ledger = Ledger(path, worker=number, seconds=self.machine.seconds)
+        self.addCleanup(ledger.close)
+        return SharedPlaces(ledger, Clock(), Random(number))
+
     def stop(self, *processes: Process) -> None:
         """And these processes end."""
         stopped = self.workers.stopService()
@@ -276,6 +287,18 @@ class StartTests(WorkersCase):
         )
         self.assertEqual(len(self.machine.processes), 2)
 
+    def test_what_workers_count(self) -> None:
+        """It is made anew, or nothing is started."""
+        ledger = self.folder / "spool" / LEDGER
+        ledger.mkdir(parents=True)
+        self.assertRaisesRegex(
+            StartError, "cannot make .*/spool/workers.db", self.make().startService
+        )
+        ledger.rmdir()
+        ledger.write_bytes(b"from an earlier version")
+        self.start()
+        self.assertIsNone(self.places(1).take([("a", 1)]))
+
     def test_stopped_before_it_began(self) -> None:
         """There is nobody to wait for."""
         self.workers = self.make()
@@ -307,6 +330,27 @@ class LifeTests(WorkersCase):
         fourth = self.machine.processes[3]
         fourth.told()
         self.stop(one, fourth)
+
+    def test_what_a_dead_worker_had(self) -> None:
+        """Is free at once, or as soon as that can be noted."""
+        self.begin()
+        _, two = self.machine.processes
+        self.assertIsNone(self.places(2).take([("a", 1)]))
+        self.assertEqual(self.places(1).take([("a", 1)]), "a")
+        two.dies()
+        self.assertIsNone(self.places(1).take([("a", 1)]))
+
+        self.machine.advance(0)
+        third = self.machine.processes[2]
+        self.assertIsNone(self.places(2).take([("b", 1)]))
+        blocked = sqlite3.connect(self.folder / "spool" / LEDGER)
+        self.addCleanup(blocked.close)
+        blocked.execute("BEGIN IMMEDIATE")
+        third.dies()
+        blocked.rollback()
+        self.assertEqual(self.places(1).take([("b", 1)]), "b")
+        self.machine.advance(FORGET_SECONDS)
+        self.assertIsNone(self.places(1).take([("b", 1)]))
 
     def test_stop_in_a_rest(self) -> None:
         """Who is dead stays so."""

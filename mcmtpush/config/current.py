@@ -71,8 +71,8 @@ class Current:
         return self.latest.queue(key)
 
     def delivery(self, key: QueueKey) -> DeliverySettings:
-        """See `Configuration`; this part of it."""
-        return self.part.of_delivery(self.latest.delivery(key))
+        """See `Configuration`."""
+        return self.latest.delivery(key)
 
     def reception(self, listen_address: str, peer_ip: str) -> ReceptionSettings:
         """See `Configuration`; of a listen that is gone, the last that was said."""

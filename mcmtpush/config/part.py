@@ -15,7 +15,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from mcmtpush.config.settings import Configuration
-from mcmtpush.config.views import DeliverySettings, LimitSettings, ProcessSettings
+from mcmtpush.config.views import ProcessSettings
 
 
 _FOLDER: Final = re.compile(r"worker-([2-9]|[1-9][0-9]{1,3})")
@@ -51,24 +51,8 @@ class Part:
             memory_goal_percent=settings.memory_goal_percent / self.of,
             memory_hwm_percent=settings.memory_hwm_percent / self.of,
             listens=() if self.drains else settings.listens,
-            server_limit=self._share(settings.server_limit),
             simulator=None,
         )
-
-    def of_delivery(self, settings: DeliverySettings) -> DeliverySettings:
-        """What this one sees of the settings of a queue."""
-        if self == ALONE:
-            return settings
-        most = settings.max_outbound_connections
-        return evolve(
-            settings,
-            max_outbound_connections=self._share(most) if most > 0 else most,
-            scope_limit=self._limit(settings.scope_limit),
-            binding_limit=self._limit(settings.binding_limit),
-        )
-
-    def _limit(self, limit: LimitSettings | None) -> LimitSettings | None:
-        return limit and evolve(limit, count=self._share(limit.count))
 
     def _share(self, count: int) -> int:
         """Of something that 0 does not limit."""

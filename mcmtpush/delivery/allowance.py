@@ -10,11 +10,12 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
 
-from mcmtpush.config.views import DeliverySettings
+from mcmtpush.config.views import DeliverySettings, LimitSettings
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.permit import Permits
 from mcmtpush.ports import Clock
 from mcmtpush.throttle import Meters
+from mcmtpush.values import QueueKey
 
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Allowance:
     """The allowance of one lane; `limits` and `buckets` are shared by all lanes.
 
     Args:
+        key: of its queue.
         wake: called when something may be allowed that was not.
         yield_one: called when another lane has no connection and waits for one of
             this lane's.
@@ -35,6 +37,7 @@ class Allowance:
         self,
         settings: DeliverySettings,
         *,
+        key: QueueKey,
         limits: Limits,
         buckets: Meters,
         clock: Clock,
@@ -45,6 +48,7 @@ class Allowance:
         self._permits = Permits(
             limits.share(
                 (settings.binding_limit, settings.scope_limit),
+                alone=_own_limit(settings, key),
                 free=wake,
                 yield_one=yield_one,
             ),
@@ -123,3 +127,9 @@ class Allowance:
                 return
             self._later.cancel()
         self._later = self._clock.callLater(seconds, self._wake)
+
+
+def _own_limit(settings: DeliverySettings, key: QueueKey) -> LimitSettings | None:
+    """What the lanes of one queue have together, in whatever process they are."""
+    most = settings.max_outbound_connections
+    return LimitSettings(most, ("queue", key)) if most >= 0 else None

@@ -11,28 +11,89 @@ Rules of this file:
   who has fewest, and among those for who came first.
 - Where lanes with nothing wait, the lane with the most gives one up, so that a
   lane that is never idle cannot keep all of them.
+- Where there are other workers a place is taken only if they leave one (`Places`),
+  and what a lane may have alone is a limit like the others, since each of them may
+  have a lane of that queue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Final
+from weakref import WeakValueDictionary
 
 from attrs import define, field
 
 from mcmtpush.config.views import LimitSettings
+from mcmtpush.shared.places import UNKNOWN, OwnPlaces, Places
+from mcmtpush.shared.roster import Need
+
+
+TRIES: Final = 20
+"""So many limits that other workers fill are asked about in one go."""
 
 
 @define(eq=False)
 class _Count:
-    """One limit: who has how many of it."""
+    """One limit: who has how many of it, and how many shares wait that need it."""
 
+    name: str
     most: int
     used: int = 0
+    waiting: int = 0
     holders: dict[Share, int] = field(factory=dict)
 
     @property
     def full(self) -> bool:
         return self.used >= self.most
+
+    def press(self, *, least: int) -> None:
+        """Ask whoever has most, if it has so many, to give one up."""
+        most = max(self.holders, key=lambda each: self.holders[each], default=None)
+        if most is not None and self.holders[most] >= least:
+            most.press()
+
+
+@define(eq=False)
+class _Line:
+    """Who waits, in the order in which they came."""
+
+    places: Places
+    waiting: dict[Share, None] = field(factory=dict)
+
+    def enter(self, share: Share) -> None:
+        """Wait, once."""
+        if share not in self.waiting:
+            self.waiting[share] = None
+            for count in share.counts:
+                count.waiting += 1
+
+    def leave(self, share: Share) -> None:
+        """Wait no more."""
+        if share in self.waiting:
+            del self.waiting[share]
+            for count in share.counts:
+                count.waiting -= 1
+            self.places.decline(each.name for each in share.counts if not each.waiting)
+
+    def serve(self) -> None:
+        """Keep places for those who wait, as far as there are any for them."""
+        tried: dict[Share, str] = {}
+        while len(tried) < TRIES:
+            taken = set(tried.values())
+            fit = [share for share in self.waiting if share.may_have_one(taken)]
+            if not fit:
+                return
+            share = min(fit, key=_used)
+            refusal = self.places.wait(share.needs)
+            if refusal is None:
+                share.keep()
+            elif refusal == UNKNOWN:
+                return
+            else:
+                tried[share] = refusal
+        for share in tried:  # the next time it is the others' turn
+            self.waiting[share] = self.waiting.pop(share)
 
 
 @define(eq=False)
@@ -43,8 +104,8 @@ class Share:
         used: how many places it has, one that is kept for it included.
     """
 
-    _counts: Sequence[_Count]
-    _line: dict[Share, None]
+    counts: Sequence[_Count]
+    _line: _Line
     _free: Callable[[], None]
     _yield_one: Callable[[], None]
     used: int = field(default=0, init=False)
@@ -54,22 +115,38 @@ class Share:
     @property
     def full(self) -> bool:
         """Whether some limit is reached."""
-        return not self._kept and any(count.full for count in self._counts)
+        if self._kept:
+            return False
+        if any(count.full for count in self.counts):
+            return True
+        return not self._line.places.has_room(self.needs)
+
+    @property
+    def needs(self) -> list[Need]:
+        """What one place is."""
+        return [(count.name, count.most) for count in self.counts]
 
     def take(self) -> bool:
         """One place more, if every limit allows it; otherwise wait to be told."""
         if self._kept:
             self._kept = False
             return True
-        full = next((count for count in self._counts if count.full), None)
+        full = next((count for count in self.counts if count.full), None)
         if full is None:
-            self._line.pop(self, None)
-            self._note(1)
-            return True
-        self._line[self] = None
-        if not self.used:
-            _press(full)
+            refusal = self._line.places.wait(self.needs)
+            if refusal is None:
+                self._line.leave(self)
+                self._note(1)
+                return True
+            full = next((count for count in self.counts if count.name == refusal), None)
+        self._line.enter(self)
+        if full is not None and not self.used:
+            full.press(least=2)
         return False
+
+    def may_have_one(self, taken: Collection[str]) -> bool:
+        """Whether no limit is reached; others have all that is left of `taken`."""
+        return not any(count.full or count.name in taken for count in self.counts)
 
     def give_back(self) -> None:
         """One place less, which somebody who waits is told.
@@ -78,25 +155,26 @@ class Share:
         """
         self._pressed = False
         self._note(-1)
-        _serve(self._line)
+        self._line.places.give_back(count.name for count in self.counts)
+        self._line.serve()
 
     def decline(self) -> None:
         """No more is wanted for now: do not wait, and leave to others what is kept."""
-        self._line.pop(self, None)
+        self._line.leave(self)
         if self._kept:
             self._kept = False
             self.give_back()
 
     def keep(self) -> None:
         """A place is kept for this lane, which waits in line: tell it."""
-        del self._line[self]
+        self._line.leave(self)
         self._note(1)
         self._kept = True
         self._free()
 
     def _note(self, places: int) -> None:
         self.used += places
-        for count in self._counts:
+        for count in self.counts:
             count.used += places
             count.holders[self] = count.holders.get(self, 0) + places
             if not count.holders[self]:
@@ -113,26 +191,18 @@ def _used(share: Share) -> int:
     return share.used
 
 
-def _serve(line: dict[Share, None]) -> None:
-    """Keep places for those in line, as far as there are any for them."""
-    while fit := [share for share in line if not share.full]:
-        min(fit, key=_used).keep()
-
-
-def _press(count: _Count) -> None:
-    """Ask whoever has most of this, and more than one, to give one up."""
-    most = max(count.holders, key=lambda each: count.holders[each], default=None)
-    if most is not None and count.holders[most] > 1:
-        most.press()
-
-
 class Limits:
-    """The limits of the whole process; `server` is how many there may be in all."""
+    """The limits of the whole process; `server` is how many there may be in all.
 
-    def __init__(self, server: int) -> None:
-        self._server = _Count(server)
-        self._others: dict[Hashable, _Count] = {}
-        self._line: dict[Share, None] = {}
+    `places` are those of the workers that the process is one of.
+    """
+
+    def __init__(self, server: int, places: Places | None = None) -> None:
+        self._places = OwnPlaces() if places is None else places
+        self._server = _Count("server", server)
+        self._others: WeakValueDictionary[Hashable, _Count] = WeakValueDictionary()
+        self._line = _Line(self._places)
+        self._places.watch(self)
 
     @property
     def used(self) -> int:
@@ -142,25 +212,45 @@ class Limits:
     def resize(self, server: int) -> None:
         """So many may there be in all; where there are more, none is added."""
         self._server.most = server
-        _serve(self._line)
+        self._line.serve()
 
     def share(
         self,
         limits: Sequence[LimitSettings | None],
         *,
+        alone: LimitSettings | None = None,
         free: Callable[[], None],
         yield_one: Callable[[], None],
     ) -> Share:
         """For one lane that is also bound by these, as far as they are set.
 
-        `free` is called when a place may be had that was not to be had before,
-        `yield_one` when the lane is to give one up as soon as it can.
+        `alone` binds lanes of one queue only, of which a process has one that counts
+        for itself.  `free` is called when a place may be had that was not to be had
+        before, `yield_one` when the lane is to give one up as soon as it can.
         """
+        if self._places.shared:
+            limits = [*limits, alone]
         counts = [self._server, *(self._count(each) for each in limits if each)]
         return Share(counts, self._line, free, yield_one)
 
     def _count(self, settings: LimitSettings) -> _Count:
         """Of its definition; one that was changed goes on from where it was."""
-        known = self._others.setdefault(settings.definition, _Count(settings.count))
-        known.most = settings.count
+        definition, most = settings.definition, settings.count
+        known = self._others.get(definition)
+        if known is None:
+            known = self._others[definition] = _Count(repr(definition), most)
+        known.most = most
         return known
+
+    # -- what other workers do; see `shared.places.Watcher` -----------------------
+
+    def look(self) -> bool:
+        """Ask again for those who wait; whether some still do."""
+        self._line.serve()
+        return bool(self._line.waiting)
+
+    def press(self, name: str) -> None:
+        """Another worker gets a place of this limit: ask whoever has most."""
+        for count in [self._server, *self._others.values()]:
+            if count.name == name:
+                count.press(least=1)

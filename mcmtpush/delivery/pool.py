@@ -120,6 +120,7 @@ class Pool:
         self._opened_at = -inf
         self._allowance = Allowance(
             settings,
+            key=queue.key,
             limits=limits,
             buckets=buckets,
             clock=clock,

@@ -2,10 +2,12 @@
 
 Nothing in it has to survive the machine, or the program.  Calls wait for nobody: what
 cannot be done now is answered "no" and asked again soon.  What is counted, and how, is
-`window`'s business.
+the business of `window` and `places`.
 
-How it is plugged in: the parent calls `prepare` before the first worker begins.  Each
-worker makes one `Ledger` and passes it to what counts, `SharedBuckets`.
+How it is plugged in: the parent calls `database.prepare` before the first worker
+begins, and `roster.forget` whenever one has died.  Each worker makes one `Ledger`, with
+that one `SharedBuckets` and one `SharedPlaces`, and passes these on where a process
+without workers has `throttle.Buckets` and `places.OwnPlaces`.
 
 Rules of this file:
 
@@ -15,12 +17,10 @@ Rules of this file:
 - A damaged or removed file is made anew.  What was granted before is not known then:
   `born_at` says since when the file knows everything, and those who count grant
   nothing until older grants do not matter.
-- A file is opened, made and removed under a lock, so that nobody meets half of it.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -30,12 +30,17 @@ from typing import Any, Final, Protocol, TypeVar
 
 from twisted.logger import Logger
 
-from mcmtpush.errors import SpoolError
-from mcmtpush.shared.lock import FileLock
+from mcmtpush.shared.database import (
+    PATIENCE_SECONDS,
+    UnfinishedError,
+    connect,
+    inode_of,
+    is_damage,
+    is_sound,
+    lock_of,
+    remove,
+)
 
-
-PATIENCE_SECONDS: Final = 0.05
-"""How long a change waits for those of others."""
 
 PAUSE_SECONDS: Final = 0.0001
 """Between two tries: about what a change takes."""
@@ -46,32 +51,9 @@ REST_SECONDS: Final = 0.25
 SILENCE_SECONDS: Final = 60.0
 """Between two lines about failures."""
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS ledger (edition TEXT NOT NULL, born_at REAL);
-CREATE TABLE IF NOT EXISTS rate (
-    id INTEGER PRIMARY KEY, definition TEXT NOT NULL UNIQUE, used INTEGER NOT NULL,
-    first REAL NOT NULL, last REAL NOT NULL, over_at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS slot (
-    rate INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL,
-    count INTEGER NOT NULL, PRIMARY KEY (rate, first)) WITHOUT ROWID;
-"""
-"""`rate`: one definition of a rate, what counts, its newest slot, and when nothing of
-it counts any more.  `slot`: what was granted from `first` to `last`.  `born_at` is NULL
-in a file that knows everything.  Instants are seconds of the workers' clock."""
-
-_DAMAGE: Final = frozenset(
-    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-)
-
 T = TypeVar("T")
 
 log = Logger()
-
-
-class UnfinishedError(sqlite3.DatabaseError):
-    """The file has tables and says nothing of itself."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 class Rows(Protocol):
@@ -101,7 +83,7 @@ class Ledger:
         self.seconds = seconds
         self.born_at = inf
         self.editions = 0
-        self._lock = _lock(path)
+        self._lock = lock_of(path)
         self._edition = ""
         self._db: sqlite3.Connection | None = None
         self._inode = 0
@@ -155,22 +137,22 @@ class Ledger:
 
     def _opened(self) -> sqlite3.Connection:
         """The file that is at the path now."""
-        if self._db is None or _inode(self.path) != self._inode:
+        if self._db is None or inode_of(self.path) != self._inode:
             self.close()
             with self._lock:
-                if self._damaged and not _is_sound(self.path):
-                    _remove(self.path)
+                if self._damaged and not is_sound(self.path):
+                    remove(self.path)
                 self._db = self._open()
         return self._db
 
     def _open(self) -> sqlite3.Connection:
-        db = _connect(self.path, self.seconds())
+        db = connect(self.path, self.seconds())
         known = db.execute("SELECT edition, born_at FROM ledger").fetchone()
         if known is None:
             db.close()
             raise UnfinishedError
         edition, born_at = known
-        self._inode, self._damaged = _inode(self.path), False
+        self._inode, self._damaged = inode_of(self.path), False
         self.born_at = -inf if born_at is None else born_at
         if edition != self._edition:
             self._edition = edition
@@ -180,7 +162,7 @@ class Ledger:
     def _fail(self, error: Exception) -> None:
         now = self.seconds()
         self._rests_until = now + REST_SECONDS
-        self._damaged = _is_damage(error)
+        self._damaged = is_damage(error)
         self.close()
         if now >= self._silent_until:
             self._said = True
@@ -191,82 +173,6 @@ class Ledger:
                 path=self.path,
                 error=str(error),
             )
-
-
-def prepare(path: str) -> None:
-    """Make an empty file, whatever was there; before any worker uses it.
-
-    Raises SpoolError with a reason to act on.
-    """
-    lock = _lock(path)
-    try:
-        with lock:
-            _remove(path)
-            _connect(path, None).close()
-    except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"cannot make {path}: {error}") from error
-    finally:
-        lock.close()
-
-
-def _lock(path: str) -> FileLock:
-    return FileLock(f"{path}.lock", PATIENCE_SECONDS)
-
-
-def _inode(path: str) -> int:
-    try:
-        return os.stat(path).st_ino  # noqa: PTH116 - a path is text
-    except FileNotFoundError:
-        return 0
-
-
-def _connect(path: str, now: float | None) -> sqlite3.Connection:
-    """The file, made if need be: born `now`, None if nothing was ever granted."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = OFF")
-        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            _fill(db, now)
-        db.execute("PRAGMA busy_timeout = 0")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _fill(db: sqlite3.Connection, now: float | None) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    for statement in filter(str.strip, SCHEMA.split(";")):
-        db.execute(statement)
-    db.execute("INSERT INTO ledger VALUES (?, ?)", (os.urandom(8).hex(), now))
-    db.execute("COMMIT")
-
-
-def _is_sound(path: str) -> bool:
-    """Whether it can be used after all: another worker may have made it anew."""
-    try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS)
-        try:
-            (answer,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            known = db.execute("SELECT edition FROM ledger").fetchone()
-        finally:
-            db.close()
-    except sqlite3.Error as error:
-        return not _is_damage(error)
-    return answer == "ok" and known is not None
-
-
-def _is_damage(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
-
-
-def _remove(path: str) -> None:
-    for end in ("", "-wal", "-shm", "-journal"):
-        with suppress(FileNotFoundError):
-            os.unlink(path + end)  # noqa: PTH108 - a path is text
 
 
 def _begin(db: sqlite3.Connection) -> None:

@@ -15,13 +15,7 @@ from mcmtpush.config.part import (
     unpack,
 )
 from mcmtpush.config.settings import Configuration
-from mcmtpush.config.views import (
-    DeliverySettings,
-    LimitSettings,
-    ListenSettings,
-    ProcessSettings,
-    SimulatorSettings,
-)
+from mcmtpush.config.views import ListenSettings, ProcessSettings, SimulatorSettings
 from tests.config.samples import tree
 from tests.support.case import TestCase, readable
 
@@ -45,6 +39,7 @@ class PartTests(TestCase):
 
     def test_the_first(self) -> None:
         """It has the spool that a process alone would have."""
+        # Connections and rates are counted together with the others.
         self.assertEqual(
             Part(1, 4).of_process(WHOLE),
             evolve(
@@ -52,7 +47,6 @@ class PartTests(TestCase):
                 max_resident_messages=250,
                 memory_goal_percent=20,
                 memory_hwm_percent=22.5,
-                server_limit=5000,
                 simulator=None,
             ),
         )
@@ -67,26 +61,6 @@ class PartTests(TestCase):
     def test_one_that_drains(self) -> None:
         """It takes nothing in."""
         self.assertEqual(Part(3, 4, drains=True).of_process(WHOLE).listens, ())
-
-    def test_connections(self) -> None:
-        """Of a queue, a scope and a binding, at least one; no limit stays none."""
-        limited = DeliverySettings(
-            max_outbound_connections=10,
-            scope_limit=LimitSettings(2, "scope"),
-            binding_limit=LimitSettings(0, "binding"),
-        )
-        part = Part(2, 4).of_delivery(limited)
-        self.assertEqual(
-            part,
-            evolve(
-                limited,
-                max_outbound_connections=2,
-                scope_limit=LimitSettings(1, "scope"),
-            ),
-        )
-        free = DeliverySettings(max_outbound_connections=-1)
-        self.assertEqual(Part(2, 4).of_delivery(free), free)
-        self.assertIs(ALONE.of_delivery(limited), limited)
 
     @readable
     @given(st.integers(0, 10**6), st.integers(0, 100), st.integers(2, 1024))

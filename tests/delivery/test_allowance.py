@@ -10,6 +10,7 @@ from mcmtpush.config.views import DeliverySettings, LimitSettings, ThrottleSetti
 from mcmtpush.delivery.allowance import Allowance
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.throttle import Buckets
+from mcmtpush.values import QueueKey
 from tests.support.case import TestCase
 
 
@@ -24,6 +25,7 @@ class AllowanceTests(TestCase):
     def make(self, **changes: Any) -> Allowance:
         return Allowance(
             DeliverySettings(**changes),
+            key=QueueKey("default", "default", "push.example"),
             limits=self.limits,
             buckets=self.buckets,
             clock=self.clock,

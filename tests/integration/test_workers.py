@@ -235,6 +235,81 @@ class WorkTests(WorkerCase):
         self.assertNotIn("Traceback", site.output())
 
 
+class LimitTests(WorkerCase):
+    """What is limited is so for both workers together."""
+
+    def established(self, port: int) -> int:
+        """How many connections to this port of ours there are."""
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        states = [line.split()[2:4] for line in lines]
+        return sum(
+            int(peer.rpartition(":")[2], 16) == port and state == "01"
+            for peer, state in states
+        )
+
+    def test_connections_and_rates(self) -> None:
+        """One connection for both, in turns; so many messages a second from both."""
+        if not Path("/proc/net/tcp").exists():
+            raise SkipTest("this system does not tell its connections")
+        site = self.site(
+            extra='outbound_throttle_messages = "20/1"', max_outbound_connections="1"
+        )
+        seen: list[int] = []
+        with site.running() as child:
+            self.workers(site)
+            ids = self.send(site, 81)
+            self.assertEqual(len({each.split("-")[1] for each in ids}), 2)
+
+            def done() -> bool:
+                seen.append(self.established(site.apns_port))
+                return ids <= set(self.recorded(site))
+
+            wait_until("all records", done)
+            self.assertEqual(terminate(child), 0)
+        self.assertEqual(max(seen), 1)
+        times = sorted(float(str(line["time"])) for line in site.journal())
+        self.assertEqual(len(times), 81)
+        self.assertGreater(times[-1] - times[0], 3.9)
+        for first, last in zip(times, times[20:], strict=False):
+            # Two hundredths are what the way to the simulator may differ by.
+            self.assertGreater(last - first, 0.98)
+
+    def test_sessions(self) -> None:
+        """Whoever takes them; those of a worker that was killed are free again."""
+        site = self.site(max_message_size="1048576 service_sessions = 4")
+        with site.running() as child:
+            pids = self.workers(site)
+            sessions = [self.greeted(site) for _ in range(6)]
+            refused = [each for each in sessions if each is None]
+            self.assertEqual(len(refused), 2)
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
+            self.workers(site, 4)
+            again: list[smtplib.SMTP] = []
+
+            def enter() -> bool:
+                session = self.greeted(site)
+                if session is not None:
+                    again.append(session)
+                return len(again) == 4
+
+            wait_until("four sessions", enter)
+            self.assertIsNone(self.greeted(site))
+            again.pop().quit()
+            wait_until("a free place", lambda: self.greeted(site) is not None)
+            self.assertEqual(terminate(child), 0)
+
+    def greeted(self, site: Site) -> smtplib.SMTP | None:
+        """A session, unless there are too many."""
+        try:
+            session = smtplib.SMTP("127.0.0.1", site.smtp_port, timeout=30)
+        except smtplib.SMTPConnectError as refusal:
+            self.assertEqual(refusal.smtp_code, 421)
+            return None
+        self.addCleanup(session.close)
+        return session
+
+
 class KillTests(WorkerCase):
     def test_a_worker_under_load(self) -> None:
         """It is replaced; every answered message is delivered, no other is repeated."""

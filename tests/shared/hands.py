@@ -13,7 +13,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, formatEvent
 
 from mcmtpush.shared import ledger as module
-from mcmtpush.shared.ledger import Ledger, prepare
+from mcmtpush.shared.database import prepare
+from mcmtpush.shared.ledger import Ledger
 from tests.support.case import TestCase
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mcmtpush.errors import SpoolError
 from mcmtpush.shared import ledger as module
-from mcmtpush.shared.ledger import REST_SECONDS, SILENCE_SECONDS, Ledger, Rows, prepare
+from mcmtpush.shared.database import lock_of, prepare
+from mcmtpush.shared.ledger import REST_SECONDS, SILENCE_SECONDS, Ledger, Rows
 from tests.shared.hands import Hands, room
 from tests.support.case import TestCase
 
@@ -222,7 +223,7 @@ class LedgerTests(TestCase):
         """Nothing is opened, made or removed meanwhile."""
         other = Ledger(str(self.path), worker=3, seconds=self.clock.seconds)
         self.addCleanup(other.close)
-        with module._lock(str(self.path)):
+        with lock_of(str(self.path)):
             self.assertEqual(other.change(add, -1), -1)
         self.rest()
         self.assertEqual(other.change(add, -1), 1)

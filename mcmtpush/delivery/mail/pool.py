@@ -109,6 +109,7 @@ class MailPool:
         )
         self._allowance = Allowance(
             settings,
+            key=queue.key,
             limits=limits,
             buckets=buckets,
             clock=clock,
