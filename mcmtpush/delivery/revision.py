@@ -19,6 +19,7 @@ from mcmtpush.apns.requests import (
     apns_id_of,
     build_request,
     header_fields,
+    repeated,
 )
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.ports import Evaluate
@@ -80,6 +81,8 @@ def revise_request(
     push = PushPart(push.token, push.payload, push.return_path, headers)
     message = answer.message
     again = build_request(push, message_id=message.id, now=now, defaults=defaults)
+    if entry.attempts and "apns-collapse-id" in said and isinstance(again, Request):
+        again = repeated(again)
     changed = Draft(message, push, 0, draft.id, answer.expiry, draft.attempts)
     return again, changed
 

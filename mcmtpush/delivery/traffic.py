@@ -173,6 +173,8 @@ class Traffic:
             request = build_request(
                 push, message_id=message.id, now=now, defaults=self._defaults
             )
+            if entry.attempts and not isinstance(request, Refused):
+                request = repeated(request)
             if evaluate is not None and push is not None:
                 request, draft = revise_request(
                     entry, request, evaluate, now=now, defaults=self._defaults
@@ -184,8 +186,6 @@ class Traffic:
             elif seconds := desk.rest_seconds(push):
                 settled.append(Attempt(entry, Postponed(seconds)))
             else:
-                if entry.attempts:
-                    request = repeated(request)
                 attempt = self._attempt_of(entry, request)
                 if draft is not None:
                     note(attempt, draft)

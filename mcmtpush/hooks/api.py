@@ -147,11 +147,9 @@ class Request:
     Attributes:
         command: 2, of the binary frame; 0 over HTTP/2.
         id: the frame's identifier, or the apns-id.
-        headers: of the HTTP/2 request, see `Headers`; over the binary interface those
-            that were injected, and changing them changes nothing that is sent.
     """
 
-    __slots__ = ("_draft", "_expiry", "_json", "_token", "command", "headers", "id")
+    __slots__ = ("_draft", "_expiry", "_headers", "_json", "_token", "command", "id")
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -160,7 +158,25 @@ class Request:
         self._expiry = draft.expiry
         self.command = draft.command
         self.id = draft.id
-        self.headers = Headers(draft.push.headers)
+        self._headers = Headers(draft.push.headers)
+
+    @property
+    def headers(self) -> Headers:
+        """Of the HTTP/2 request, see `Headers`; may be set to a mapping, too.
+
+        Over the binary interface those that were injected: changing them changes
+        nothing that is sent.
+        """
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, str | float]) -> None:
+        if not isinstance(headers, Mapping):
+            raise TypeError("headers is a mapping of names to texts")
+        said = Headers({})
+        for name, value in headers.items():
+            said[name] = value
+        self._headers = said
 
     @property
     def token(self) -> str:

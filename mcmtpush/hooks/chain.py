@@ -8,7 +8,7 @@ views mean that it hands on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from typing import Protocol as Port
 
 from attrs import define, field, frozen
@@ -25,6 +25,8 @@ FAULTS_LIMIT: Final = 100
 """Of so many faults is remembered when they were told."""
 
 REASON_LIMIT: Final = 300
+
+Result = TypeVar("Result")
 
 
 class Teller(Port):
@@ -53,10 +55,17 @@ class Provider:
         try:
             return self.functions[hook](*views)
         # Even `sys.exit()` in a script must not end the program.
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the hook chain
+        except BaseException as error:  # noqa: BLE001 - the hook chain
             line, text = self.explain(error)
-            reason = " ".join(text.split())[:REASON_LIMIT] or type(error).__name__
-            raise HookError(hook, self.script, line, reason) from None
+            raise HookError(hook, self.script, line, _brief(text, error)) from None
+
+    def stops(self, hook: str, returned: object) -> bool:
+        """Whether no further script is asked; raises HookError and nothing else."""
+        try:
+            return POINTS[hook].stops(returned)
+        except BaseException as error:  # noqa: BLE001 - the hook chain
+            text = f"what it returned cannot be compared: {error}"
+            raise HookError(hook, self.script, 0, _brief(text, error)) from None
 
 
 @define(eq=False)
@@ -87,12 +96,24 @@ class Chain:
         Returns:
             The script that was asked last; one is enough to be asked.
         """
-        stops, last = POINTS[hook].stops, ""
+        last = ""
         for provider in self._asked[hook]:
             last = provider.script
-            if stops(provider.call(hook, *views)):
+            if provider.stops(hook, provider.call(hook, *views)):
                 break
         return last
+
+    def conclude(self, hook: str, last: str, work: Callable[[], Result]) -> Result:
+        """What the views amount to after `call`; raises HookError and nothing else.
+
+        A script in Python can leave anything in them.
+        """
+        try:
+            return work()
+        except HookError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the hook chain
+            raise HookError(hook, last, 0, _brief(str(error), error)) from None
 
     def begin(self) -> None:
         """`init` of all; when one fails, `deinit` of those before, and HookError."""
@@ -134,6 +155,10 @@ class Chain:
         )
 
 
+def _brief(text: str, error: BaseException) -> str:
+    return " ".join(text.split())[:REASON_LIMIT] or type(error).__name__
+
+
 def _begin(provider: Provider) -> None:
-    if INIT in provider.functions and POINTS[INIT].stops(provider.call(INIT)):
+    if INIT in provider.functions and provider.stops(INIT, provider.call(INIT)):
         raise HookError(INIT, provider.script, 0, "it did not return true")

@@ -31,6 +31,9 @@ from mcmtpush.ports import Files
 
 PRINT_LIMIT: Final = 1000
 
+RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Of the interpreter's memory, above `memory_limit`."""
+
 JSON_ERRORS: Final[Mapping[str, int]] = {
     "ERROR_DEPTH": 2,
     "ERROR_PARSE_EOF": 3,
@@ -61,12 +64,23 @@ _log = Logger()
 class LuaRequest:
     """`req` as Lua sees it."""
 
-    __slots__ = ("_kind", "_request", "headers")
+    __slots__ = ("_kind", "_request")
 
     def __init__(self, request: api.Request, kind: Any) -> None:
         self._request = request
         self._kind = kind
-        self.headers = HeadersView(request.headers)
+
+    @property
+    def headers(self) -> HeadersView:
+        """See `api.Request`."""
+        return HeadersView(self._request.headers)
+
+    @headers.setter
+    def headers(self, given: object) -> None:
+        headers = taken(given, self._kind)
+        if not isinstance(headers, dict):
+            raise TypeError("headers is a table of texts")
+        self._request.headers = headers
 
     @property
     def command(self) -> int:
@@ -116,7 +130,7 @@ _READ: Final[Mapping[type, frozenset[str]]] = {
     ),
 }
 _WRITTEN: Final[Mapping[type, frozenset[str]]] = {
-    LuaRequest: frozenset({"token", "expiry", "json"}),
+    LuaRequest: frozenset({"token", "expiry", "json", "headers"}),
     api.Response: frozenset({"status"}),
 }
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -218,7 +232,7 @@ class LuaLoader:
             unpack_returned_tuples=True,
             attribute_filter=filter_attribute,
             overflow_handler=float,  # numbers of Lua 5.1 are that
-            max_memory=script.memory_limit or None,
+            max_memory=_ceiling(script.memory_limit),
         )
         text = resources("mcmtpush.hooks").joinpath("prelude.lua").read_text("utf-8")
         lent = self._lua.table_from(self._lent(script), recursive=True)
@@ -228,6 +242,7 @@ class LuaLoader:
     def _lent(self, script: ScriptSettings) -> dict[str, object]:
         return {
             "instruction_limit": script.instruction_limit,
+            "memory_limit": script.memory_limit,
             "constants": _CONSTANTS,
             "apn_status_classifier": api.apn_status_classifier,
             "json_errors": JSON_ERRORS,
@@ -258,6 +273,16 @@ class LuaLoader:
 
     def _encode(self, value: object) -> str:
         return write_value(taken(value, self._kind)).decode()
+
+
+def _ceiling(memory_limit: int) -> int | None:
+    """What the allocator grants at most, well above what scripts are granted.
+
+    A refusal of the allocator is met within Lua only: where the library itself asks
+    for a few bytes, it would end the process.  So the limit is kept by the prelude,
+    and this is for single steps that want a great deal.
+    """
+    return 2 * memory_limit + RESERVE_BYTES if memory_limit else None
 
 
 def _library(script: ScriptSettings) -> Any:

@@ -34,6 +34,7 @@ from mcmtpush.values import (
     Refused,
     Undecided,
 )
+from mcmtpush.values import Message as AcceptedMessage
 
 
 _STATUS: Final = "DLV_Response_Status"
@@ -100,7 +101,9 @@ def evaluate(chain: Chain, draft: Draft) -> Draft | Refused:
     request, message = Request(draft), Message(draft.message, draft.attempts)
     try:
         last = chain.call(REQUEST, request, message)
-        changed = _drafted(draft, request, message, last)
+        changed = chain.conclude(
+            REQUEST, last, lambda: _drafted(draft, request, message, last)
+        )
     except HookError as error:
         chain.tell(error)
         return Refused(UNKNOWN, f"[internal] {error}")
@@ -112,6 +115,7 @@ def evaluate(chain: Chain, draft: Draft) -> Draft | Refused:
 def _drafted(draft: Draft, request: Request, message: Message, last: str) -> Draft:
     push, expiry = draft.push, request.expiry
     accepted = message.changed(draft.message)
+    request.headers = request.headers  # looked through once more
     headers: Mapping[str, str] = request.headers.fields
     if headers == push.headers:
         headers = push.headers
@@ -177,13 +181,16 @@ def _dispose(chain: Chain, attempt: Attempt) -> None:
     variables = _variables(attempt)
     message = Message(accepted, attempt.entry.attempts, variables)
     last = chain.call(DISPOSE, message)
-    said = message.variables
-    try:
-        outcome = _reread(attempt.outcome, variables, said)
-    except ValueError as error:
-        raise HookError(DISPOSE, last, 0, f"{_STATUS}: {error}") from None
-    attempt.outcome = outcome
-    changed = message.changed(accepted, but=_OWN)
+
+    def conclude() -> tuple[Outcome, AcceptedMessage]:
+        said = message.variables
+        try:
+            outcome = _reread(attempt.outcome, variables, said)
+        except ValueError as error:
+            raise HookError(DISPOSE, last, 0, f"{_STATUS}: {error}") from None
+        return outcome, message.changed(accepted, but=_OWN)
+
+    attempt.outcome, changed = chain.conclude(DISPOSE, last, conclude)
     if changed is not accepted:
         attempt.message = changed
 
@@ -225,6 +232,8 @@ def _with_status(outcome: Outcome, status: int, detail: str) -> Outcome:
     if status == NO_ERROR:
         return Accepted("policy", native)
     detail = detail or status_text(status)
+    if native is None and status != getattr(outcome, "status", NO_ERROR):
+        native = Native(0)  # no service said this of the token: it is not gone
     if isinstance(outcome, Refused):
-        return evolve(outcome, status=status, detail=detail)
+        return evolve(outcome, status=status, detail=detail, native=native)
     return Refused(status, detail, native)

@@ -9,35 +9,68 @@ local lent = ...
 local debug, coroutine = debug, coroutine
 local error, rawpcall, rawxpcall, type, tostring = error, pcall, xpcall, type, tostring
 local create, resume, sethook = coroutine.create, coroutine.resume, debug.sethook
-local getinfo, concat = debug.getinfo, table.concat
+local getinfo, concat, collect = debug.getinfo, table.concat, collectgarbage
 
 -- -- a bound ------------------------------------------------------------------------
 
-local LIMIT = lent.instruction_limit
-local STEP = LIMIT < 10000 and LIMIT or 10000
+local LIMIT, MEMORY = lent.instruction_limit, lent.memory_limit
+local STEP = (LIMIT > 0 and LIMIT < 1000) and LIMIT or 1000
 local TOO_LONG = "it took more than " .. LIMIT .. " instructions (instruction_limit)"
-local left, exhausted = 0, false
+local TOO_MUCH = "not enough memory (memory_limit)"
+local left, exhausted = 0, nil
+
+local function used()
+  return 1024 * collect("count")
+end
+
+-- Looked at between instructions, where an error is an error of the script: one that
+-- the allocator raises would go through whatever of the program is at work just then.
+-- Garbage may be half as much as what is alive, lest it be collected all the time.
+local enough = MEMORY
+
+local function starved()
+  collect("collect")
+  local alive = used()
+  enough = alive * 1.5 > MEMORY and alive * 1.5 or MEMORY
+  return alive > MEMORY
+end
 
 local function tick()
-  left = left - STEP
-  if left <= 0 then
-    exhausted = true
-    error(TOO_LONG, 2)
+  if LIMIT > 0 then
+    left = left - STEP
+    if left <= 0 then
+      exhausted = TOO_LONG
+      error(TOO_LONG, 2)
+    end
+  end
+  if MEMORY > 0 and used() > enough and starved() then
+    exhausted = TOO_MUCH
+    error(TOO_MUCH, 2)
   end
 end
 
 local function bound(...)
-  if LIMIT > 0 then
+  if LIMIT > 0 or MEMORY > 0 then
     sethook(...)
   end
 end
 
--- Whoever catches errors does not catch that one.
+-- Whoever catches errors does not catch these.
 local function pass(...)
   if exhausted then
-    error(TOO_LONG, 0)
+    error(exhausted, 0)
   end
   return ...
+end
+
+-- The one instruction that can take as much as it likes.
+local rep = string.rep
+
+function string.rep(text, times)
+  if MEMORY > 0 and #text * times > MEMORY then
+    error(TOO_MUCH, 2)
+  end
+  return rep(text, times)
 end
 
 function pcall(f, ...)
@@ -93,13 +126,16 @@ end
 
 local function finish(ok, ...)
   if not ok then
+    if MEMORY > 0 and used() > MEMORY then
+      starved() -- what the failed call held is garbage
+    end
     error((...), 0)
   end
   return (...)
 end
 
 local function call(f, self, a, b)
-  left, exhausted, source, line = LIMIT, false, "", 0
+  left, exhausted, source, line = LIMIT, nil, "", 0
   return finish(rawxpcall(function()
     return f(self, a, b)
   end, locate))

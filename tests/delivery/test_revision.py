@@ -16,6 +16,7 @@ from mcmtpush.apns.requests import (
     apns_id_of,
     build_request,
     header_fields,
+    repeated,
 )
 from mcmtpush.delivery.revision import note, revise_frame, revise_request
 from mcmtpush.values import Attempt, Discarded, Draft, Entry, Refused
@@ -65,6 +66,8 @@ class RequestTests(TestCase):
         request = build_request(
             entry.push, message_id=entry.message.id, now=NOW, defaults=defaults
         )
+        if entry.attempts and isinstance(request, Request):
+            request = repeated(request)
         self.before = request
         return revise_request(entry, request, evaluate, now=NOW, defaults=defaults)
 
@@ -198,6 +201,22 @@ class RequestTests(TestCase):
         self.revise(entry)
         self.assertEqual(self.shown.push.headers["apns-id"], apns_id_of("id-1"))
         self.assertEqual(self.shown.push.headers["apns-channel-id"], "Y2g=")
+
+    def test_later_attempt(self) -> None:
+        """The collapse id of a repetition is shown, stays, and may be taken out."""
+        entry = headed()
+        entry.attempts = 1
+        plain = RequestDefaults(topic=TOPIC)
+        request, _ = self.revise(entry, plain, expiry=99)
+        assert isinstance(request, Request)
+        shown = self.shown.push.headers
+        self.assertEqual(shown["apns-collapse-id"], apns_id_of("id-1"))
+        said = header_fields(request)
+        self.assertEqual(said["apns-collapse-id"], apns_id_of("id-1"))
+        bare = {name: shown[name] for name in shown if name != "apns-collapse-id"}
+        request, _ = self.revise(entry, plain, headers=bare)
+        assert isinstance(request, Request)
+        self.assertNotIn("apns-collapse-id", header_fields(request))
 
 
 class FrameTests(TestCase):

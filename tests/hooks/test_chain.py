@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import Any
 
 from hypothesis import given
@@ -68,14 +69,39 @@ class ChainTests(TestCase):
 
     def test_exit_is_a_failure(self) -> None:
         """A script cannot end the program; what has no text is named by its kind."""
+        for kind in (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError):
 
-        def leave(_: object) -> None:
-            raise SystemExit
+            def leave(_: object, kind: type[BaseException] = kind) -> None:
+                raise kind
 
-        error = self.assertRaises(
-            HookError, a_chain(a_provider(**{REQUEST: leave})).call, REQUEST, 1
-        )
-        self.assertEqual(error.reason, "SystemExit")
+            error = self.assertRaises(
+                HookError, a_chain(a_provider(**{REQUEST: leave})).call, REQUEST, 1
+            )
+            self.assertEqual(error.reason, kind.__name__)
+
+    def test_answer_that_cannot_be_compared(self) -> None:
+        """What a script returns may be anything."""
+
+        class Odd:
+            __hash__ = None  # type: ignore[assignment]
+
+            def __eq__(self, other: object) -> bool:
+                raise ArithmeticError("never")
+
+        chain = a_chain(a_provider("a", **{REQUEST: lambda _: Odd()}))
+        error = self.assertRaises(HookError, chain.call, REQUEST, 1)
+        self.assertIn("cannot be compared: never", error.reason)
+
+    def test_conclusion(self) -> None:
+        """What a script left behind may be anything, too."""
+
+        def work() -> str:
+            raise ValueError("not a header")
+
+        chain = a_chain()
+        self.assertEqual(chain.conclude(REQUEST, "a", lambda: "done"), "done")
+        error = self.assertRaises(HookError, chain.conclude, REQUEST, "a", work)
+        self.assertEqual((error.script, error.reason), ("a", "not a header"))
 
 
 class LifeTests(TestCase):

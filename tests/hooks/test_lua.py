@@ -438,6 +438,51 @@ class LimitTests(LuaCase):
         request.token = ""
         chain.call(REQUEST, request, self.message())
 
+    def test_small_pieces(self) -> None:
+        """It is the script that fails, whatever it fills the memory with.
+
+        An allocator that refuses would go through whatever is at work just then, and
+        leave the process without the interpreter lock, or without itself.
+        """
+        self.script = evolve(SCRIPT, memory_limit=4_000_000, instruction_limit=0)
+        fill = "local t, i = {}, 0 while true do i = i + 1 t[i] = %s end"
+        for body in (
+            fill % "'s' .. i",
+            fill % "('x'):rep(100000) .. i",
+            fill % "function() return i end",
+            fill % "req.json",
+            fill % "setmetatable({}, {})",
+            f"pcall(function() {fill % '{i}'} end)",
+            f"while true do pcall(function() {fill % '{i}'} end) end",
+            f"coroutine.wrap(function() {fill % 'i .. i'} end)()",
+            "('x'):rep(1e9)",
+        ):
+            error = self.fails(body)
+            self.assertIn("memory_limit", error.reason, body)
+
+    def test_much_that_is_alive(self) -> None:
+        """A large table leaves room for the work of many calls."""
+        self.script = evolve(SCRIPT, memory_limit=8_000_000, instruction_limit=0)
+        self.write(
+            "local mod, t = {}, {}\n"
+            "function mod:init()\n"
+            "  for i = 1, 60000 do t['a' .. i] = i end\n  return true\nend\n"
+            "function mod:apn_request_eval(req, msg)\n"
+            "  local s = t['a7'] .. ('x'):rep(3000) .. msg.id\n"
+            "  req.headers['apns-collapse-id'] = 'c' .. #s\nend\n" + REGISTER
+        )
+        chain = self.load()
+        chain.begin()
+        for _ in range(3000):
+            chain.call(REQUEST, a_request(), self.message())
+        self.assertEqual(chain.counters.snapshot(), {})
+
+    def test_headers_as_a_whole(self) -> None:
+        """A table may be set."""
+        request = self.request("req.headers = {['apns-priority'] = 5}")
+        self.assertEqual(dict(request.headers), {"apns-priority": "5"})
+        self.assertIn("table of texts", self.fails("req.headers = 5").reason)
+
     def test_sandbox(self) -> None:
         """No files, no processes, no way into the program."""
         self.request(

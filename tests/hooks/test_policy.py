@@ -164,6 +164,30 @@ class RequestTests(PolicyCase):
                 answer, f'apn_request_eval failed in script "s0": {reason}'
             )
 
+    def test_headers_as_a_whole(self) -> None:
+        """A mapping may be set; anything else is a failure and no fault of ours."""
+
+        def assign(value: Any) -> Callable[[Request, Message], None]:
+            def run(req: Request, _msg: Message) -> None:
+                req.headers = value
+
+            return run
+
+        answer = self.evaluate(assign({"APNs-Priority": 5}))
+        self.assertEqual(answer.push.headers, {"apns-priority": "5"})
+        for value in (None, 3, ["apns-id"], {"apns-id": None}, {"x": "y"}, {3: "y"}):
+            answer = self.evaluate(assign(value))
+            self.assertEqual((type(answer), answer.status), (Refused, 255), value)
+
+        def delete(req: Request, _msg: Message) -> None:
+            del req.headers
+
+        def spoil(req: Request, _msg: Message) -> None:
+            req.headers.fields = 3  # type: ignore[assignment]
+
+        for run in (delete, spoil):
+            self.assertIsInstance(self.evaluate(run), Refused)
+
     @readable
     @given(
         st.lists(
@@ -333,7 +357,11 @@ class DisposeTests(ResultCase):
             self.assertEqual(self.judge(outcome, DISPOSE, delete).outcome, expected)
 
     def test_another_status(self) -> None:
-        """Its class decides; the detail is for the record."""
+        """Its class decides; the detail is for the record.
+
+        What no service said of a token is no service's word: no token event follows.
+        """
+        nobody = Native(0)
 
         def change(
             status: object, detail: str | None = None
@@ -348,10 +376,10 @@ class DisposeTests(ResultCase):
             return run
 
         for outcome, run, expected in (
-            (Refused(8, "x"), change(1), Refused(1, "x")),
+            (Refused(8, "x"), change(1), Refused(1, "x", nobody)),
             (Refused(8, "x"), change(8, "because"), Refused(8, "because")),
-            (Accepted("proven"), change(1), Refused(1, "Processing Error")),
-            (Undecided(), change(7, ""), Refused(7, "Invalid Payload Size")),
+            (Accepted("proven"), change(1), Refused(1, "Processing Error", nobody)),
+            (Undecided(), change(7, ""), Refused(7, "Invalid Payload Size", nobody)),
             (Refused(8, "x"), change(0), Accepted("policy")),
         ):
             self.assertEqual(self.judge(outcome, DISPOSE, run).outcome, expected)

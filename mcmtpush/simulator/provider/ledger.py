@@ -71,8 +71,9 @@ class Ledger:
         self, request: Request, judgement: Judgement, *, answered: bool = False
     ) -> None:
         """A line for the journal."""
-        name = request.headers.get("apns-id")
-        if answered and request.place is Place.DEVICE:
+        device = request.place is Place.DEVICE
+        name = request.headers.get("apns-id" if device else "apns-request-id")
+        if answered and device:
             name = self._names.name_of(request)
         line = make_line(
             self._now(),
