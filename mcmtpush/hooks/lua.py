@@ -282,7 +282,7 @@ def _ceiling(memory_limit: int) -> int | None:
     for a few bytes, it would end the process.  So the limit is kept by the prelude,
     and this is for single steps that want a great deal.
     """
-    return 2 * memory_limit + RESERVE_BYTES if memory_limit else None
+    return 3 * memory_limit + RESERVE_BYTES if memory_limit else None
 
 
 def _library(script: ScriptSettings) -> Any:

@@ -19,21 +19,37 @@ local TOO_LONG = "it took more than " .. LIMIT .. " instructions (instruction_li
 local TOO_MUCH = "not enough memory (memory_limit)"
 local left, exhausted = 0, nil
 
+-- -- garbage ------------------------------------------------------------------------
+--
+-- Of the values of the program that Lua holds, the library keeps a table, and reuses
+-- the places of those that are gone.  A collector that clears a place now and tells of
+-- it some steps later makes it give one place to two values: a script would be shown
+-- another message than the one it is asked about.  So Lua collects nothing by itself,
+-- and here everything at once, between two instructions or two calls.
+
+local CALLS = 2000 -- of the program's own, whose memory Lua does not see
+local ROOM = 4 * 1024 * 1024
+if MEMORY > 0 and MEMORY < ROOM then
+  ROOM = MEMORY
+end
+
+local calls, enough = 0, ROOM
+
 local function used()
   return 1024 * collect("count")
 end
 
--- Looked at between instructions, where an error is an error of the script: one that
--- the allocator raises would go through whatever of the program is at work just then.
--- Garbage may be half as much as what is alive, lest it be collected all the time.
-local enough = MEMORY
-
+-- Whether too much of it is alive: looked at here, it is an error of the script.  One
+-- that the allocator raises would go through whatever of the program is at work.
 local function starved()
   collect("collect")
+  collect("stop")
   local alive = used()
-  enough = alive * 1.5 > MEMORY and alive * 1.5 or MEMORY
-  return alive > MEMORY
+  calls, enough = 0, alive + (alive > ROOM and alive or ROOM)
+  return MEMORY > 0 and alive > MEMORY
 end
+
+collect("stop")
 
 local function tick()
   if LIMIT > 0 then
@@ -43,15 +59,9 @@ local function tick()
       error(TOO_LONG, 2)
     end
   end
-  if MEMORY > 0 and used() > enough and starved() then
+  if used() > enough and starved() then
     exhausted = TOO_MUCH
     error(TOO_MUCH, 2)
-  end
-end
-
-local function bound(...)
-  if LIMIT > 0 or MEMORY > 0 then
-    sethook(...)
   end
 end
 
@@ -83,7 +93,7 @@ end
 
 function coroutine.create(f)
   local made = create(f)
-  bound(made, tick, "", STEP)
+  sethook(made, tick, "", STEP)
   return made
 end
 
@@ -126,9 +136,6 @@ end
 
 local function finish(ok, ...)
   if not ok then
-    if MEMORY > 0 and used() > MEMORY then
-      starved() -- what the failed call held is garbage
-    end
     error((...), 0)
   end
   return (...)
@@ -136,12 +143,16 @@ end
 
 local function call(f, self, a, b)
   left, exhausted, source, line = LIMIT, nil, "", 0
+  calls = calls + 1
+  if calls >= CALLS or used() > enough then
+    starved() -- nothing of the calls before is in use any more
+  end
   return finish(rawxpcall(function()
     return f(self, a, b)
   end, locate))
 end
 
-bound(tick, "", STEP)
+sethook(tick, "", STEP)
 
 -- -- what is known of the program's values ------------------------------------------
 

@@ -17,6 +17,8 @@ from tests.support.case import TestCase, readable
 
 KIND = lua51.lua_type
 LUA = lua51.LuaRuntime(unpack_returned_tuples=True, overflow_handler=float)
+# As `prelude.lua` has it, which says why.
+LUA.execute("collectgarbage('stop')")
 SAME = LUA.eval("function(value) return value end")
 PUT = LUA.eval("function(view, key, value) view[key] = value end")
 GET = LUA.eval("function(view, key) return view[key] end")
