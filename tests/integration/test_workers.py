@@ -318,7 +318,7 @@ class KillTests(WorkerCase):
         with site.running() as child:
             pids = self.workers(site)
             for life, number in enumerate((2, 1, 2), 3):
-                loads.append(Load(site, numbers=count(1000 * life)))
+                loads.append(Load(site, numbers=count(1_000_000 * life)))
                 loads[-1].start()
                 wait_until("answers", lambda: len(loads[-1].answered) > 30)
                 os.kill(pids[number], signal.SIGKILL)
