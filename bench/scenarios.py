@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench import delivery, depth, errors, hooks, http2, latency, pipe, workers
+from bench import ceiling, delivery, depth, errors, hooks, http2, latency, pipe, workers
 from bench.peers import AIOSMTPD, BARE, HARAKA_QUEUE, POSTFIX, Peer
 from bench.reception import contenders, pipelined, source
 from bench.run import Contender, Goal, Scenario
@@ -68,7 +68,13 @@ SCENARIOS = (
     reception("reception-100k", "Reception, 20 sessions, 100 KB", 2_000,
               BARE, POSTFIX, size=100_000),
     Scenario(
-        "pipe", "Through everything, 20 sessions, 1 KB", 10_000, pipe.CONTENDERS,
+        "ceiling", "Reception, held against a server that reads nothing", 10_000,
+        ceiling.RECEPTION, smoke=100,
+    ),
+    Scenario(
+        "pipe", "Through everything, 20 sessions, 1 KB", 10_000,
+        # Which has nothing to deliver: more than ours can reach on this machine.
+        [*pipe.CONTENDERS, ceiling.RECEPTION[1]],
         [
             Goal("messages/s", f"{OURS}, binary", POSTFIX.name, at_least=10),
             Goal("messages/s", f"{OURS}, binary", BARE.name, at_least=1.2),
@@ -122,6 +128,10 @@ SCENARIOS = (
     ),
     two_workers("workers-kept", "Reception by workers, 100 sessions kept, 1 KB", 20_000,
                 workers.RECEIVED),
+    Scenario(
+        "ceiling-workers", "Reception by two and one, of servers that read nothing",
+        20_000, ceiling.WORKERS, smoke=300,
+    ),
     two_workers("workers-pipelined",
                 "Reception by workers, 100 sessions kept, PIPELINING, 1 KB", 20_000,
                 workers.PIPELINED),

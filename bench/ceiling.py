@@ -1,0 +1,91 @@
+"""What no server on Twisted's transports can be faster than, on this machine.
+
+`deaf.py` understands nothing and keeps as durably as mcmtpush what it is given.
+What a goal asks for beyond that, no work on mcmtpush can give; what mcmtpush is
+below it, understanding a message costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench import house, peers
+from bench.reception import Load, contenders, source
+from bench.run import Contender, Figures
+from bench.workers import KEPT, aside, pair, receive
+
+
+PROGRAM = str(Path(__file__).with_name("deaf.py"))
+
+
+@contextmanager
+def keeping(folder: Path, processes: int = 1) -> Iterator[list[house.Process]]:
+    """So many on one port, each with its own database in `folder`."""
+    port = house.free_port()
+    arguments = [sys.executable, PROGRAM, str(port), str(folder)]
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(house.running(arguments, port, folder))
+            for _ in range(processes)
+        ]
+
+
+@contextmanager
+def kept_alone(folder: Path) -> Iterator[house.Process]:
+    """One."""
+    with keeping(folder) as (process,):
+        yield process
+
+
+def rows(folder: Path) -> int:
+    """Messages in all databases."""
+    count = 0
+    for path in folder.glob("deaf-*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            count += database.execute("SELECT count(*) FROM entry").fetchone()[0]
+    return count
+
+
+def shared(folder: Path, count: int, *, processes: int, load: Load) -> Figures:
+    """A load on all of them, pinned aside as for workers."""
+    with keeping(folder, processes) as servers:
+        before = sum(each.cpu_seconds() for each in servers)
+        with aside():
+            seconds = load(servers[0].port, folder, count)
+        cpu = sum(each.cpu_seconds() for each in servers) - before
+    house.check("messages in the databases", rows(folder), count)
+    return {"messages/s": count / seconds, "cpu us": cpu / count * 1e6}
+
+
+KEEPS = peers.Peer(
+    "reads nothing, commits", kept_alone, rows,
+    peers.nothing_missing, peers.BARE.version,
+)  # fmt: skip
+FORGETS = peers.Peer(
+    "reads nothing, keeps nothing", peers.discarding("deaf.py"), peers.said,
+    peers.nothing_missing, peers.BARE.version,
+)  # fmt: skip
+
+RECEPTION = contenders(partial(source, sessions=20), KEEPS, FORGETS, peers.BARE)
+"""A connection for each message."""
+
+WORKERS = [
+    Contender(
+        f"{name}, reads nothing, commits",
+        partial(shared, processes=processes, load=KEPT),
+    )
+    for name, processes in (("two", 2), ("one", 1))
+] + pair(receive, load=KEPT)
+"""What a second process can bring at most where the load shares its core."""
+
+
+if __name__ == "__main__":
+    from bench.__main__ import main
+
+    sys.exit(main(["ceiling", *sys.argv[1:]]))
