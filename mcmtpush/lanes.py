@@ -17,13 +17,14 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from mcmtpush.config.current import Current
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.expiry import Expiries
+from mcmtpush.delivery.connector import Connector, connector
 from mcmtpush.delivery.key import KeyFiles
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
 from mcmtpush.delivery.pool import OPENING_LIMIT, Pool
-from mcmtpush.delivery.tls import Connector, SharedContexts, connector
+from mcmtpush.delivery.tls.context import SharedContexts
+from mcmtpush.delivery.tls.expiry import Expiries
 from mcmtpush.hooks.policy import Policy
 from mcmtpush.places import Places
 from mcmtpush.ports import Dice, Disposition, Lane, MailStore, Now, Queue

@@ -14,10 +14,10 @@ from mcmtpush.config.reload import poll_terms
 from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
+from mcmtpush.delivery.connector import Connector
 from mcmtpush.delivery.poll import Poll
 from mcmtpush.delivery.poller import FeedbackPoller
 from mcmtpush.delivery.report import LogReport
-from mcmtpush.delivery.tls import Connector
 from mcmtpush.ports import Clock, Dice
 from mcmtpush.records.token import TokenEvent, TokenEvents
 

@@ -16,7 +16,7 @@ from OpenSSL import SSL
 from twisted.python.failure import Failure
 
 from mcmtpush.config.views import DeliverySettings, ProxySettings, Route
-from mcmtpush.delivery.tls import TlsContexts
+from mcmtpush.delivery.tls.context import TlsContexts
 from mcmtpush.errors import McmtPushError
 
 

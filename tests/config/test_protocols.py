@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.config.protocols import read_protocols
-from mcmtpush.delivery import tls as sending
+from mcmtpush.delivery.tls import version as sending
 from mcmtpush.reception import tls as receiving
 from tests.support.case import TestCase, readable
 
@@ -60,6 +60,6 @@ class ReadProtocolsTests(TestCase):
         except ValueError:
             return
         names, _ = sending.read_protocols(text)
-        numbers = sorted(sending._VERSIONS[name] for name in names)
+        numbers = sorted(sending.VERSIONS[name] for name in names)
         self.assertEqual(receiving.offered_versions(text), numbers)
         self.assertEqual(read_protocols(text), text)

@@ -20,7 +20,8 @@ from mcmtpush.delivery.poll import (
     Poll,
 )
 from mcmtpush.delivery.poller import FeedbackPoller
-from mcmtpush.delivery.tls import TlsContexts, TlsEndpoint
+from mcmtpush.delivery.tls.context import TlsContexts
+from mcmtpush.delivery.tls.endpoint import TlsEndpoint
 from mcmtpush.simulator.certificates import (
     make_development_certificates,
     server_context,

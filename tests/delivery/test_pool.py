@@ -37,7 +37,7 @@ from mcmtpush.config.views import (
     TlsClientSettings,
 )
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.expiry import Expiries
+from mcmtpush.delivery.connector import connector
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.pool import (
     BATCH_LIMIT,
@@ -49,7 +49,8 @@ from mcmtpush.delivery.pool import (
     TURN_LIMIT,
     Pool,
 )
-from mcmtpush.delivery.tls import SharedContexts, connector
+from mcmtpush.delivery.tls.context import SharedContexts
+from mcmtpush.delivery.tls.expiry import Expiries
 from mcmtpush.places import Places
 from mcmtpush.simulator.binary import ApnsSimulatorFactory
 from mcmtpush.simulator.certificates import (

@@ -6,7 +6,8 @@ from twisted.internet.testing import StringTransport
 
 from mcmtpush.delivery.topic import shown_topic
 from tests.config.keys import certificate, key
-from tests.delivery.test_tls import Server, TlsCase, issue
+from tests.delivery.tls.paper import issue
+from tests.delivery.tls.stage import Server, TlsCase
 
 
 class TopicTests(TlsCase):

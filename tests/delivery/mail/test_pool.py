@@ -29,7 +29,7 @@ from mcmtpush.delivery.mail.exchange import (
 from mcmtpush.delivery.mail.manner import Manner
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.trouble import LOST, UNREACHABLE
-from mcmtpush.delivery.tls import TlsContexts
+from mcmtpush.delivery.tls.context import TlsContexts
 from mcmtpush.errors import ConfigError, SpoolError
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Accepted, Answered, Discarded, Undecided

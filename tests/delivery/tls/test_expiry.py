@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcmtpush.delivery.expiry import NOTICE_SECONDS, REPEAT_SECONDS, Expiries
+from mcmtpush.delivery.tls.expiry import NOTICE_SECONDS, REPEAT_SECONDS, Expiries
 from tests.support.case import TestCase
 
 

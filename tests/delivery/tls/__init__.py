@@ -1,0 +1,3 @@
+"""Tests: TLS towards gateways."""
+
+from __future__ import annotations
