@@ -151,7 +151,8 @@ class LogFile:
         finally:
             whole = data.rfind(b"\n", 0, taken) + 1
             self._kept = data[max(whole, len(lead)) :]
-            self._end = size + whole
+            # Where nothing went behind a torn line, the file ends with it.
+            self._end = 0 if lead and not whole else size + whole
             if whole < taken:
                 with suppress(OSError):  # then it is ended by whoever writes next
                     os.ftruncate(fd, self._end)

@@ -158,6 +158,15 @@ class LogFileTests(TestCase):
         self.assertIsNone(self.file.flush())
         self.assertEqual(self.path.read_bytes(), b"one\nfrag\ntwo\n")
 
+    def test_a_dead_line_is_ended_on_a_full_disk(self) -> None:
+        """Nor is it taken for a whole one when there was no room behind it."""
+        self.file.open()
+        self.path.write_bytes(b"torn")
+        with room(4):
+            self.assertIsNotNone(self.file.append(b"one\n"))
+        self.assertIsNone(self.file.open())
+        self.assertEqual(self.path.read_bytes(), b"torn\none\n")
+
     def test_what_cannot_be_cut_off_is_ended(self) -> None:
         """Where nothing may be taken back the torn piece stands by itself."""
         self.patch(logfile.os, "ftruncate", refuse)
