@@ -11,27 +11,22 @@ tokens of a connection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
-from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHandshakeListener,
-    IPushProducer,
-)
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import connectionDone
 from zope.interface import implementer
 
 from mcmtpush.delivery.connection import Owner
 from mcmtpush.delivery.desk import Desk
 from mcmtpush.delivery.hangup import hung_up
+from mcmtpush.delivery.link import CLOSE_SECONDS, Link
 from mcmtpush.delivery.pulse import Pulse
 from mcmtpush.delivery.standstill import Standstill
+from mcmtpush.delivery.state import ENDING, State
 from mcmtpush.delivery.topic import shown_topic
 from mcmtpush.delivery.traffic import Traffic
+from mcmtpush.delivery.voice import Voice
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.values import Attempt, Entry
 
@@ -45,27 +40,14 @@ if TYPE_CHECKING:
 TICK_SECONDS: Final = 1.0
 """How often deadlines are looked at."""
 
-CLOSE_SECONDS: Final = 2.0
-"""How long the peer may take to close with us."""
-
 MARGIN_SECONDS: Final = 1.0
 """What finishing may take beyond the deadline of the last request."""
 
 _PROTOCOL: Final = b"h2"
 
-_log = Logger()
-
-
-class _State(Enum):
-    OPENING = "waits for the handshake and the peer's settings"
-    OPEN = "takes notifications"
-    FINISHING = "waits for its answers"
-    CLOSING = "waits for the peer"
-    LOST = "gone"
-
 
 @implementer(IPushProducer, IHandshakeListener)
-class Http2Connection(Protocol):
+class Http2Connection(Link):
     """One connection, from `connectionMade` to `connectionLost`.
 
     Implements `connection.Connection`; `matured` means that its credential is old,
@@ -80,22 +62,17 @@ class Http2Connection(Protocol):
         settings: DeliverySettings,
         desk: Desk,
     ) -> None:
+        super().__init__(desk.clock, State.OPENING)
         self._owner = owner
         self._authority = authority
         self._settings = settings
         self._desk = desk
-        self._clock = desk.clock
         self._identity = desk.identity()
         self._traffic: Traffic | None = None
         self._pulse = Pulse(0.0)
         self._standstill = Standstill(settings.request_timeout_seconds)
-        self._state = _State.OPENING
-        self._timer: IDelayedCall | None = None
-        self._deadline = inf  # of the present state
         self._active_at = 0.0
-        self._paused = False
         self._trouble = ""
-        self.remote_ip = ""
 
     # -- what the owner asks ------------------------------------------------------
 
@@ -132,7 +109,7 @@ class Http2Connection(Protocol):
     @property
     def room(self) -> int:
         """How many entries `attempt` may be given now."""
-        if self._state is not _State.OPEN or self._traffic is None or self._paused:
+        if self._state is not State.OPEN or self._traffic is None or self._paused:
             return 0
         return self._traffic.room
 
@@ -151,10 +128,10 @@ class Http2Connection(Protocol):
 
     def finish(self) -> None:
         """Take no more, wait for the answers that are due (bounded), then close."""
-        if self._state is _State.OPENING:
+        if self._state is State.OPENING:
             self.abort()
-        elif self._state is _State.OPEN and self._traffic is not None:
-            self._state = _State.FINISHING
+        elif self._state is State.OPEN and self._traffic is not None:
+            self._state = State.FINISHING
             self._deadline = (
                 self._clock.seconds()
                 + self._settings.request_timeout_seconds
@@ -163,35 +140,11 @@ class Http2Connection(Protocol):
             self._tell(self._traffic.give_back())
             self._close_when_done()
 
-    def abort(self) -> None:
-        """Drop the connection; what is unsettled will be undecided."""
-        if self._state is _State.LOST:
-            return
-        self._state = _State.CLOSING
-        self._deadline = inf
-        self._stop_timer()
-        if self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]
-
     # -- what Twisted tells -------------------------------------------------------
-
-    def connectionMade(self) -> None:
-        """TCP is connected; a TLS handshake may be still to come."""
-        if self._state is not _State.OPENING:
-            self.abort()
-            return
-        transport: Any = self.transport
-        self.remote_ip = getattr(transport.getPeer(), "host", "")
-        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
-            if hasattr(transport, option):
-                getattr(transport, option)(1)
-        transport.registerProducer(self, True)
-        if not isinstance(transport, TLSMemoryBIOProtocol):
-            self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
         """The peer may be written to: say what HTTP/2 begins with."""
-        if self._state is not _State.OPENING:
+        if self._state is not State.OPENING:
             return
         if getattr(self.transport, "negotiatedProtocol", _PROTOCOL) != _PROTOCOL:
             self._fail("it did not agree to speak HTTP/2 (ALPN)")
@@ -208,7 +161,7 @@ class Http2Connection(Protocol):
         self._flush()
         self._active_at = self._clock.seconds()
         self._pulse.hear(self._active_at)
-        self._timer = self._clock.callLater(TICK_SECONDS, self._tick)
+        self._alarm.start(TICK_SECONDS, self._tick)
 
     def pauseProducing(self) -> None:
         """The transport has more than it can send."""
@@ -217,7 +170,7 @@ class Http2Connection(Protocol):
     def resumeProducing(self) -> None:
         """The transport has handed everything to the operating system."""
         self._paused = False
-        if self._state is _State.OPEN:
+        if self._state is State.OPEN:
             self._go_on()
 
     def stopProducing(self) -> None:
@@ -226,7 +179,7 @@ class Http2Connection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Answers, and what HTTP/2 has to say."""
         traffic = self._traffic
-        if traffic is None or self._state in (_State.CLOSING, _State.LOST):
+        if traffic is None or self._state in ENDING:
             return
         self._pulse.hear(self._clock.seconds())
         settled = traffic.feed(data)
@@ -234,25 +187,20 @@ class Http2Connection(Protocol):
         self._tell(settled)
         if traffic.broken is not None:
             self._mistrust(traffic.broken)
-        elif self._state is _State.OPENING:
+        elif self._state is State.OPENING:
             self._open_up(traffic)
         else:
             self._go_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end, expected or not."""
-        self._state = _State.LOST
-        self._stop_timer()
+        self._state = State.LOST
+        self._alarm.stop()
         if self._traffic is not None:
             self._tell(self._traffic.give_back())
             undecided = self._traffic.end()
             if undecided:
-                _log.info(
-                    "{peer} closed without an answer, {count} undecided: {reason}",
-                    peer=self.remote_ip,
-                    count=len(undecided),
-                    reason=reason.getErrorMessage(),
-                )
+                Voice(self.remote_ip).closed(len(undecided), reason.getErrorMessage())
             self._tell(undecided)
         self._owner.ended(self, reason)
 
@@ -272,7 +220,7 @@ class Http2Connection(Protocol):
         if traffic.leaving:
             self._fail(traffic.trouble or f"it goes away: {traffic.farewell}")
         elif traffic.ready:
-            self._state = _State.OPEN
+            self._state = State.OPEN
             self._owner.connected(self)
 
     def _send(self) -> None:
@@ -286,7 +234,7 @@ class Http2Connection(Protocol):
     def _go_on(self) -> None:
         """Something was heard, or there is room: what can be done now?"""
         traffic = self._traffic
-        if self._state is _State.OPEN and traffic is not None:
+        if self._state is State.OPEN and traffic is not None:
             if traffic.leaving:
                 self._hand_over(traffic)
             else:
@@ -309,7 +257,7 @@ class Http2Connection(Protocol):
 
     def _mistrust(self, error: Exception) -> None:
         """Drop a peer that breaks the rules; the messages are kept."""
-        _log.warn("{peer}: {error}; disconnecting", peer=self.remote_ip, error=error)
+        Voice(self.remote_ip).broke_rules(error)
         self._desk.counters.add("delivery.protocol_errors")
         self.abort()
 
@@ -318,47 +266,40 @@ class Http2Connection(Protocol):
         self.abort()
 
     def _close_when_done(self) -> None:
-        if self._state is _State.FINISHING and not self.unsettled:
+        if self._state is State.FINISHING and not self.unsettled:
             self._close()
 
     def _close(self) -> None:
-        self._state = _State.CLOSING
+        self._state = State.CLOSING
         self._deadline = self._clock.seconds() + CLOSE_SECONDS
-        transport: Any = self.transport
         if self._traffic is not None:
             self._traffic.close()
             self._flush()
-        transport.unregisterProducer()
-        transport.loseConnection()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._leave()
 
     # -- time ---------------------------------------------------------------------
 
     def _tick(self) -> None:
         """Once a second, from the handshake to the end."""
-        self._timer = self._clock.callLater(TICK_SECONDS, self._tick)
+        self._alarm.start(TICK_SECONDS, self._tick)
         now, traffic = self._clock.seconds(), self._traffic
         if now >= self._deadline or self._pulse.is_dead(now):
             self._give_up(now)
-        elif self._state is not _State.CLOSING and hung_up(self.transport):
+        elif self._state is not State.CLOSING and hung_up(self.transport):
             self.abort()
-        elif self._state is not _State.CLOSING and traffic is not None:
+        elif self._state is not State.CLOSING and traffic is not None:
             late = traffic.late(now)
             if late or self._pulse.is_silent(now):
                 self._ask(traffic, now)
             self._tell(late)
             if self._check_passage(traffic, now) or late:
                 self._go_on()
-            if self._state is _State.OPEN:
+            if self._state is State.OPEN:
                 self._rest(traffic, now)
 
     def _check_passage(self, traffic: Traffic, now: float) -> bool:
         """Leave a peer that lets nothing through for long; whether there is to do."""
-        blocked = self._state is _State.OPEN and traffic.blocked
+        blocked = self._state is State.OPEN and traffic.blocked
         standstill = self._standstill
         if standstill.lasts(now, blocked=blocked, answers=traffic.answers):
             traffic.give_up(f"it took nothing for {standstill.seconds:g} s")
@@ -367,7 +308,7 @@ class Http2Connection(Protocol):
 
     def _give_up(self, now: float) -> None:
         if now < self._deadline:
-            _log.warn("{peer} does not answer a ping", peer=self.remote_ip)
+            Voice(self.remote_ip).dead()
             self._desk.counters.add("delivery.dead_connections")
         self.abort()
 

@@ -22,6 +22,11 @@ class Manners:
 
     answers: bool = True
 
+    def miss(self) -> bool:
+        """One was written for nothing; whether the one before was answered."""
+        before, self.answers = self.answers, False
+        return before
+
 
 def count_answer(counters: Counters, window: Window, presumed: int) -> None:
     """Count what an answer said; `presumed` were accepted before it came."""

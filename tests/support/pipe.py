@@ -29,7 +29,8 @@ from mcmtpush.config.views import (
     ReceptionSettings,
     Route,
 )
-from mcmtpush.delivery.binary import ANSWER_SECONDS, CLOSE_SECONDS, MARGIN_SECONDS
+from mcmtpush.delivery.binary import ANSWER_SECONDS, MARGIN_SECONDS
+from mcmtpush.delivery.link import CLOSE_SECONDS
 from mcmtpush.errors import ConfigError
 from mcmtpush.service import GOODBYE_SECONDS, SETTLED_SECONDS
 from mcmtpush.simulator.journal import Journal, JournalLine
