@@ -25,7 +25,7 @@ class Idle:
     def addReader(self, _: Any) -> None:  # noqa: N802 - Twisted's name
         pass
 
-    addWriter = removeReader = removeWriter = addReader  # noqa: N815
+    addWriter = removeReader = removeWriter = addReader
 
     def callLater(self, _: float, call: Any, *args: Any) -> None:
         self.later.append((call, args))

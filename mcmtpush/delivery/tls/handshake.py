@@ -13,7 +13,10 @@ from OpenSSL import SSL
 from service_identity import VerificationError
 from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
 from service_identity.pyopenssl import extract_patterns
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    ITransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -21,6 +24,7 @@ from zope.interface import implementer
 
 from mcmtpush.delivery.tls.identity import readable
 from mcmtpush.delivery.tls.resumption import Resumption
+from mcmtpush.delivery.tls.shortcut import restore, shorten
 from mcmtpush.errors import RemoteProtocolError
 
 
@@ -104,6 +108,11 @@ class TlsProtocol(TLSMemoryBIOProtocol):
     _offered: SSL.Session | None = None
     _shaken = False
 
+    def makeConnection(self, transport: ITransport) -> None:
+        """TCP is connected."""
+        shorten(transport)
+        super().makeConnection(transport)
+
     def watch(self, resumption: Resumption, offered: SSL.Session | None) -> None:
         """This session is offered; None for none, so that there will be another."""
         self._resumption, self._offered = resumption, offered
@@ -129,6 +138,7 @@ class TlsProtocol(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is over."""
+        restore(self.transport)
         if self._resumption is not None and self._offered is not None:
             self._resumption.failed(self._offered)
         self._resumption = None
