@@ -18,11 +18,12 @@ from mcmtpush.config.current import Current
 from mcmtpush.config.views import DeliverySettings, Route
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.connector import Connector, connector
+from mcmtpush.delivery.fleet import OPENING_LIMIT
 from mcmtpush.delivery.key import KeyFiles
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.pool import MailPool
 from mcmtpush.delivery.mail.resolver import Names
-from mcmtpush.delivery.pool import OPENING_LIMIT, Pool
+from mcmtpush.delivery.pool import Pool
 from mcmtpush.delivery.tls.context import SharedContexts
 from mcmtpush.delivery.tls.expiry import Expiries
 from mcmtpush.hooks.policy import Policy

@@ -7,162 +7,32 @@ connection's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-from typing import Protocol as Port
+from collections.abc import Sequence
+from typing import Any, Final
 
-from attrs import field, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IProtocol,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IAddress, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mcmtpush.config.views import DeliverySettings, Route
+from mcmtpush.config.views import Route
+from mcmtpush.delivery.alarm import Alarm
+from mcmtpush.delivery.backoff import pause_seconds, wait_seconds
 from mcmtpush.delivery.connection import Connection
-from mcmtpush.delivery.desk import Credential, Desk, defaults_of
-from mcmtpush.delivery.dialect import Dialects
+from mcmtpush.delivery.means import Means
 from mcmtpush.delivery.pace import careful_start
+from mcmtpush.delivery.phase import Event, Phase, advance
+from mcmtpush.delivery.watcher import Watcher
 from mcmtpush.errors import ConfigError, LocalProtocolError
-from mcmtpush.files import stamp
-from mcmtpush.ports import Clock, Dice, Hooks, Now
 from mcmtpush.values import Attempt, Entry
 
-
-if TYPE_CHECKING:
-    from mcmtpush.counters import Counters
-
-
-FIRST_WAIT_SECONDS: Final = 1.0
-LAST_WAIT_SECONDS: Final = 60.0
-
-FIRST_PAUSE_SECONDS: Final = 0.1
-LAST_PAUSE_SECONDS: Final = 1.0
-"""Between connections whose very first notification was refused."""
 
 PROBE_COUNT: Final = 20
 """What a connection may carry after a failure, until something is accepted."""
 
 
-class Phase(Enum):
-    """What a slot is doing; `CONNECTING`, `READY`, `DRAINING` hold a connection."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    READY = "ready"
-    DRAINING = "draining"
-    WAITING = "waiting"
-    STOPPED = "stopped"
-
-
-class Event(Enum):
-    """What happens to a slot."""
-
-    OPEN = "the pool wants a connection"
-    CONNECTED = "the handshake is over"
-    BROKEN = "no connection, or one that took nothing"
-    ENDED = "a connection that did its work is gone"
-    WAITED = "the wait is over"
-    STOP = "no more is wanted of this slot"
-
-
-TRANSITIONS: Final[Mapping[tuple[Phase, Event], Phase]] = {
-    (Phase.IDLE, Event.OPEN): Phase.CONNECTING,
-    (Phase.IDLE, Event.STOP): Phase.STOPPED,
-    (Phase.CONNECTING, Event.CONNECTED): Phase.READY,
-    (Phase.CONNECTING, Event.BROKEN): Phase.WAITING,
-    (Phase.CONNECTING, Event.STOP): Phase.STOPPED,
-    (Phase.READY, Event.ENDED): Phase.IDLE,
-    (Phase.READY, Event.BROKEN): Phase.WAITING,
-    (Phase.READY, Event.STOP): Phase.DRAINING,
-    (Phase.DRAINING, Event.ENDED): Phase.STOPPED,
-    (Phase.DRAINING, Event.STOP): Phase.DRAINING,
-    (Phase.WAITING, Event.WAITED): Phase.IDLE,
-    (Phase.WAITING, Event.STOP): Phase.STOPPED,
-    (Phase.STOPPED, Event.STOP): Phase.STOPPED,
-}
-"""Whatever is absent here cannot happen."""
-
-
-def wait_seconds(failures: int, dice: Dice) -> float:
-    """How long to wait after so many failures in a row: 1 to 60 s, doubling.
-
-    Up to a quarter less by chance, so that slots do not march in step.
-    """
-    longest = min(LAST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 16))
-    return longest * (1 - dice.random() / 4)
-
-
-def pause_seconds(refusals: int) -> float:
-    """How long to wait after so many connections whose first one was refused."""
-    return min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(refusals - 1, 16))
-
-
-class Watcher(Port):
-    """What a slot tells the pool."""
-
-    def settle(self, attempts: list[Attempt]) -> None:
-        """These are no longer this slot's."""
-
-    def changed(self, slot: Slot) -> None:
-        """Its phase or its room changed."""
-
-    def choose_route(self) -> Route | None:
-        """For one more connection; None when there is no route at all."""
-
-    def failed(self, route: Route | None, reason: str, address: str) -> None:
-        """No connection, or one that was closed without taking anything.
-
-        `address` is whom we were connected to, empty if to nobody.
-        """
-
-    def relieve(self, slot: Slot) -> None:
-        """Proof is due: have another slot ready, then stop it; told every second."""
-
-    def worked(self, route: Route) -> None:
-        """The gateway took something, or objected to something."""
-
-
-@frozen
-class Means:
-    """What connections of one queue are made with."""
-
-    settings: DeliverySettings
-    connect: Callable[[Route], IStreamClientEndpoint]
-    clock: Clock
-    now: Now
-    dice: Dice
-    counters: Counters
-    domain: str = ""
-    credential: Credential | None = None
-    hooks: Hooks | None = None
-    dialects: Dialects = field(init=False)
-
-    @dialects.default
-    def _make_dialects(self) -> Dialects:
-        desk = Desk(
-            self.domain,
-            defaults_of(self.settings),
-            self.credential,
-            self.clock,
-            self.now,
-            self.counters,
-            Logger(),
-            partial(_identity, self.settings),
-            self.hooks,
-        )
-        return Dialects(self.settings, self.clock, self.now, self.counters, desk)
-
-
 class Slot:
-    """One slot; see `TRANSITIONS` for its life.
+    """One slot; see `phase` for its life.
 
     Attributes:
         phase: what it is doing.
@@ -178,7 +48,7 @@ class Slot:
         self._route: Route | None = None
         self._connection: Connection | None = None
         self._connecting: Deferred[IProtocol] | None = None
-        self._timer: IDelayedCall | None = None
+        self._alarm = Alarm(means.clock)
         self._refusals = 0
         self._start = 0  # what the next connection may carry at first
         self.phase = Phase.IDLE
@@ -234,7 +104,7 @@ class Slot:
         self._route = self._watcher.choose_route()
         connection = means.dialects.connection(self, self._route, self._start)
         self._connection = connection
-        self._start_timer(means.settings.connect_timeout_seconds, self._time_out)
+        self._alarm.start(means.settings.connect_timeout_seconds, self._time_out)
         try:
             endpoint = self._endpoint()
         except ConfigError as error:
@@ -260,7 +130,7 @@ class Slot:
         """See `Owner`."""
         if connection is not self._connection:
             return
-        self._stop_timer()
+        self._alarm.stop()
         self._connecting = None
         self.replaces = False
         self._advance(Event.CONNECTED)
@@ -312,12 +182,7 @@ class Slot:
     # -- inside -------------------------------------------------------------------
 
     def _advance(self, event: Event) -> None:
-        phase = TRANSITIONS.get((self.phase, event))
-        if phase is None:
-            raise LocalProtocolError(
-                f"{event.name} cannot come to a {self.phase.value} slot"
-            )
-        self.phase = phase
+        self.phase = advance(self.phase, event)
 
     def _is_trouble(self, connection: Connection) -> bool:
         return bool(connection.trouble) and self.phase is not Phase.DRAINING
@@ -333,7 +198,6 @@ class Slot:
             self._break(failure.getErrorMessage())
 
     def _time_out(self) -> None:
-        self._timer = None
         seconds = self._means.settings.connect_timeout_seconds
         self._break(f"not connected within {seconds} s")
 
@@ -350,11 +214,10 @@ class Slot:
 
     def _wait(self, seconds: float) -> None:
         self._advance(Event.BROKEN)
-        self._start_timer(seconds, self._waited)
+        self._alarm.start(seconds, self._waited)
         self._watcher.changed(self)
 
     def _waited(self) -> None:
-        self._timer = None
         self._advance(Event.WAITED)
         self._watcher.changed(self)
 
@@ -368,27 +231,13 @@ class Slot:
 
     def _let_go(self) -> None:
         """Forget the connection, made or not, and any timer."""
-        self._stop_timer()
+        self._alarm.stop()
         connection, self._connection = self._connection, None
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
         if connection is not None:
             connection.abort()
-
-    def _start_timer(self, seconds: float, call: Callable[[], None]) -> None:
-        self._timer = self._means.clock.callLater(seconds, call)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-def _identity(settings: DeliverySettings) -> object:
-    """Changes when a certificate shown over HTTP/2 does; a key file tells itself."""
-    tls = settings.tls
-    return None if settings.key else (stamp(tls.certificate), stamp(tls.key))
 
 
 class _OneFactory(Factory):

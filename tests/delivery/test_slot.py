@@ -1,12 +1,9 @@
-"""A slot's life: connecting, failing, waiting, and giving connections back."""
+"""A slot at work: connecting, failing, waiting, giving connections back."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -14,91 +11,16 @@ from twisted.python.failure import Failure
 from mcmtpush.apns.frames import encode_error
 from mcmtpush.config.views import (
     DeliverySettings,
-    KeySettings,
     Route,
-    TlsClientSettings,
 )
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.slot import (
-    PROBE_COUNT,
-    TRANSITIONS,
-    Event,
-    Means,
-    Phase,
-    Slot,
-    pause_seconds,
-    wait_seconds,
-)
+from mcmtpush.delivery.means import Means
+from mcmtpush.delivery.phase import Phase
+from mcmtpush.delivery.slot import PROBE_COUNT, Slot
 from mcmtpush.errors import ConfigError, LocalProtocolError
 from mcmtpush.values import Accepted, Attempt, Discarded, Refused, Undecided
 from tests.delivery.stage import NOW, ROUTE, Always, Gateways, Wire, an_entry
-from tests.support.case import TestCase, readable
-
-
-IMPOSSIBLE = {
-    (Phase.CONNECTING, Event.OPEN): "only an idle slot is opened",
-    (Phase.READY, Event.OPEN): "only an idle slot is opened",
-    (Phase.DRAINING, Event.OPEN): "only an idle slot is opened",
-    (Phase.WAITING, Event.OPEN): "only an idle slot is opened",
-    (Phase.STOPPED, Event.OPEN): "only an idle slot is opened",
-    (Phase.IDLE, Event.CONNECTED): "it has no connection",
-    (Phase.READY, Event.CONNECTED): "a connection connects once",
-    (Phase.DRAINING, Event.CONNECTED): "a connection connects once",
-    (Phase.WAITING, Event.CONNECTED): "it has no connection",
-    (Phase.STOPPED, Event.CONNECTED): "it has no connection",
-    (Phase.IDLE, Event.BROKEN): "it has no connection",
-    (Phase.DRAINING, Event.BROKEN): "nobody connects again from there",
-    (Phase.WAITING, Event.BROKEN): "it has no connection",
-    (Phase.STOPPED, Event.BROKEN): "it has no connection",
-    (Phase.IDLE, Event.ENDED): "it has no connection",
-    (Phase.CONNECTING, Event.ENDED): "it did no work",
-    (Phase.WAITING, Event.ENDED): "it has no connection",
-    (Phase.STOPPED, Event.ENDED): "it has no connection",
-    (Phase.IDLE, Event.WAITED): "its timer runs while it waits",
-    (Phase.CONNECTING, Event.WAITED): "its timer runs while it waits",
-    (Phase.READY, Event.WAITED): "its timer runs while it waits",
-    (Phase.DRAINING, Event.WAITED): "its timer runs while it waits",
-    (Phase.STOPPED, Event.WAITED): "its timer runs while it waits",
-}
-
-
-class TransitionTests(TestCase):
-    def test_total(self) -> None:
-        """Every pair of phase and event is either drawn or impossible, not both."""
-        pairs = {(phase, event) for phase in Phase for event in Event}
-        self.assertEqual(set(TRANSITIONS) | set(IMPOSSIBLE), pairs)
-        self.assertEqual(set(TRANSITIONS) & set(IMPOSSIBLE), set())
-
-    def test_everything_can_be_stopped(self) -> None:
-        """From every phase there is a way to the end."""
-        for phase in Phase:
-            after = TRANSITIONS[phase, Event.STOP]
-            if after is Phase.DRAINING:
-                after = TRANSITIONS[after, Event.ENDED]
-            self.assertIs(after, Phase.STOPPED)
-
-
-class WaitTests(TestCase):
-    def test_doubles_to_a_minute(self) -> None:
-        """1, 2, 4 ... 60 seconds, with the dice at their lowest."""
-        self.assertEqual(
-            [wait_seconds(failures, Always(0.0)) for failures in range(1, 9)],
-            [1, 2, 4, 8, 16, 32, 60, 60],
-        )
-
-    @readable
-    @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))
-    def test_jitter(self, failures: int, dice: float) -> None:
-        """Chance takes a quarter away at most, however often it failed."""
-        longest = wait_seconds(failures, Always(0.0))
-        self.assertLessEqual(wait_seconds(failures, Always(dice)), longest)
-        self.assertGreater(wait_seconds(failures, Always(dice)), 0.75 * longest - 1e-9)
-        self.assertLessEqual(longest, 60)
-
-    def test_pause(self) -> None:
-        """Connections that only met refusals follow one another a little slower."""
-        pauses = [pause_seconds(count) for count in (1, 2, 3, 4, 5, 1000)]
-        self.assertEqual(pauses, [0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+from tests.support.case import TestCase
 
 
 class Watching:
@@ -511,21 +433,6 @@ class ReliefTests(SlotCase):
         wire.answer_flush()
         self.assertEqual((self.slot.failures, self.watcher.failures), (0, []))
         self.assertEqual(self.watcher.working, [ROUTE])
-
-    def test_what_connections_show(self) -> None:
-        """It changes with the files of a certificate; a key watches its own file."""
-        certificate = self.mktemp()
-        Path(certificate).write_text("one", encoding="ascii")
-        key = KeySettings("/k.p8", "ABCDE12345", "TEAM567890")
-        for settings, changes in (({}, True), ({"key": key}, False)):
-            tls = TlsClientSettings(certificate)
-            self.make(tls=tls, **settings)
-            identity = self.slot._means.dialects.desk.identity
-            before = identity()
-            self.assertEqual(identity(), before)
-            with Path(certificate).open("a", encoding="ascii") as file:
-                file.write("more")
-            self.assertEqual(identity() != before, changes)
 
     def test_manners_are_shared(self) -> None:
         """What one connection learns of the gateway, the others of the lane know."""

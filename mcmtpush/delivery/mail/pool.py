@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.allowance import Allowance
+from mcmtpush.delivery.backoff import wait_seconds
 from mcmtpush.delivery.goal import connection_goal
 from mcmtpush.delivery.limit import Limits
 from mcmtpush.delivery.mail.call import Call, Contexts, Means, Phase
@@ -34,7 +35,6 @@ from mcmtpush.delivery.mail.manner import manner_of
 from mcmtpush.delivery.mail.supply import TURN_LIMIT, Supply
 from mcmtpush.delivery.mail.trouble import Losses, Trouble
 from mcmtpush.delivery.mail.voice import Voice
-from mcmtpush.delivery.slot import wait_seconds
 from mcmtpush.ports import Clock, Dice, Disposition, Queue
 from mcmtpush.throttle import Meters
 from mcmtpush.values import Answered, Attempt, Entry
