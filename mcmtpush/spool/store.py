@@ -7,7 +7,7 @@ Rules of this file
   it never stops the rest.
 - An entry that cannot be removed, because its page or one beside it is damaged, is
   marked as ended.
-- Errors of the driver pass through; `mcmtpush.spool.writer` knows what to make of
+- Errors of the driver pass through; `mcmtpush.spool.turn` knows what to make of
   them.
 
 The statements of a batch are in `batch`, a batch in pieces in `piece`, what an earlier

@@ -121,7 +121,7 @@ class Program(Gateway):
     def build(self) -> None:
         super().build()
         self.spool._worker = self.thread
-        self.store = self.spool._store
+        self.store = self.spool._turns.store
         self.store.apply = self.pipe.guarded(self.store.apply)  # type: ignore[method-assign]
         log: Any = Log(self.pipe.ledger)
         self.records = self.settler._records = log
