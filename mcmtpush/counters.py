@@ -23,3 +23,8 @@ class Counters:
     def snapshot(self) -> Mapping[str, int]:
         """All counts at this moment, by name in order."""
         return dict(sorted(self._counts.items()))
+
+
+def readable(counts: Mapping[str, int]) -> str:
+    """Counts in one line."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 
 from mcmtpush.config.views import ProcessSettings, SimulatorSettings
 from mcmtpush.errors import ConfigError
@@ -155,3 +156,11 @@ class EmbeddedSimulator:
 
 def _unusable(what: str, path: str, error: OSError) -> ConfigError:
     return ConfigError(f"cannot {what}: {error.strerror}", path)
+
+
+def at_once(opening: Deferred[Any]) -> None:
+    """Sockets open within the call or not at all: raise what went wrong."""
+    failures: list[Failure] = []
+    opening.addErrback(failures.append)
+    for failure in failures:
+        failure.raiseException()

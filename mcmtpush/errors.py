@@ -107,3 +107,7 @@ class SpoolCorruptError(SpoolError):
 
     def __str__(self) -> str:
         return f"spool row {self.row} is unreadable: {self.reason}"
+
+
+class StartError(McmtPushError):
+    """The program cannot start; one line says why."""

@@ -29,12 +29,13 @@ from mcmtpush._version import __version__
 from mcmtpush.config.lint import load_configuration
 from mcmtpush.config.settings import Configuration
 from mcmtpush.dispatch import hasten
-from mcmtpush.errors import ConfigError, McmtPushError
+from mcmtpush.errors import ConfigError, McmtPushError, StartError
 from mcmtpush.files import DiskFiles, read_search_path
+from mcmtpush.gateway import Gateway
 from mcmtpush.judges import JUDGES
 from mcmtpush.memory import ProcessMemory, tolerate_garbage
-from mcmtpush.service import Gateway, StartError, World
 from mcmtpush.workers import Workers, left_over
+from mcmtpush.world import World
 
 
 log = Logger()

@@ -25,8 +25,10 @@ from twisted.logger import Logger, globalLogBeginner
 from mcmtpush.config.part import Part, unpack
 from mcmtpush.config.settings import Configuration
 from mcmtpush.dispatch import hasten
-from mcmtpush.errors import ConfigError
+from mcmtpush.duty import Duty
+from mcmtpush.errors import ConfigError, StartError
 from mcmtpush.files import DiskFiles
+from mcmtpush.gateway import Gateway
 from mcmtpush.intercom import (
     ORDER_LIMIT,
     ORDERS,
@@ -46,7 +48,7 @@ from mcmtpush.intercom import (
 from mcmtpush.memory import ProcessMemory, tolerate_garbage
 from mcmtpush.parent import Parent, RelayedOrders
 from mcmtpush.reception.board import Board
-from mcmtpush.service import Duty, Gateway, StartError, World
+from mcmtpush.world import World
 
 
 TO_PARENT: Final = 3

@@ -23,9 +23,10 @@ from mcmtpush.config.current import Current
 from mcmtpush.config.part import folder_of, pack
 from mcmtpush.config.reload import needs_restart
 from mcmtpush.config.settings import Configuration
-from mcmtpush.counters import Counters
-from mcmtpush.embedded import EmbeddedSimulator
-from mcmtpush.errors import ConfigError, McmtPushError
+from mcmtpush.counters import Counters, readable
+from mcmtpush.duty import LEDGER
+from mcmtpush.embedded import EmbeddedSimulator, at_once
+from mcmtpush.errors import ConfigError, McmtPushError, StartError
 from mcmtpush.hooks.source import read_source
 from mcmtpush.intercom import (
     Answered,
@@ -58,7 +59,6 @@ from mcmtpush.reception.tls import ServerContexts
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs
 from mcmtpush.reload import prepare, say
-from mcmtpush.service import LEDGER, StartError, World, at_once, readable
 from mcmtpush.shared.database import prepare as prepare_ledger
 from mcmtpush.shared.ledger import Ledger
 from mcmtpush.shared.roster import forget
@@ -66,6 +66,7 @@ from mcmtpush.spool.census import has_work
 from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
 from mcmtpush.spool.order import Orders
 from mcmtpush.supervisor import Action, Event, State
+from mcmtpush.world import World
 
 
 LAST_SECONDS: Final = 10.0
@@ -92,7 +93,7 @@ class Workers(Service):
 
     Args:
         configuration: what the program was started with.
-        world: see `mcmtpush.service`.
+        world: see `mcmtpush.world`.
         count: how many workers take messages in.
         fail: told why the program ends, when it ends because a worker cannot start.
     """

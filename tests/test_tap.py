@@ -12,8 +12,7 @@ from twisted.internet.error import ReactorNotRunning
 
 from mcmtpush import tap
 from mcmtpush.config.settings import Configuration
-from mcmtpush.errors import SpoolError
-from mcmtpush.service import StartError
+from mcmtpush.errors import SpoolError, StartError
 from tests.config.samples import tree
 from tests.support.case import TestCase
 

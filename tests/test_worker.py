@@ -17,6 +17,7 @@ from mcmtpush import worker
 from mcmtpush.config.part import pack
 from mcmtpush.config.settings import Configuration
 from mcmtpush.counters import Counters
+from mcmtpush.errors import StartError
 from mcmtpush.intercom import (
     ORDERS,
     REPORT_LIMIT,
@@ -35,7 +36,6 @@ from mcmtpush.intercom import (
     write,
 )
 from mcmtpush.reception.board import make_board
-from mcmtpush.service import StartError
 from mcmtpush.worker import COUNT_SECONDS, GOODBYE_SECONDS, Worker
 from tests.config.samples import tree
 from tests.support.case import TestCase

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 from mcmtpush.config.part import unpack
 from mcmtpush.config.settings import Configuration
-from mcmtpush.errors import ConfigError
+from mcmtpush.duty import LEDGER
+from mcmtpush.errors import ConfigError, StartError
 from mcmtpush.intercom import (
     ORDER_LIMIT,
     ORDERS,
@@ -42,13 +43,13 @@ from mcmtpush.intercom import (
 from mcmtpush.obedience import LOOK_SECONDS
 from mcmtpush.post import BOARD, LOCK, SOCKETS
 from mcmtpush.reception.board import Board
-from mcmtpush.service import LEDGER, StartError, World
 from mcmtpush.shared.ledger import Ledger
 from mcmtpush.shared.places import SharedPlaces
 from mcmtpush.spool.codec import insert_of
 from mcmtpush.spool.folder import open_spool
 from mcmtpush.spool.order import Orders
 from mcmtpush.workers import FORGET_SECONDS, LAST_SECONDS, Workers, left_over
+from mcmtpush.world import World
 from tests.config.samples import tree
 from tests.spool.test_codec import a_message, a_submission
 from tests.support.case import TestCase

@@ -51,7 +51,7 @@ class FlowCase(TestCase):
 
     def assert_at_rest(self, pipe: Pipe) -> None:
         self.assertEqual(pipe.spooled(), [])
-        self.assertEqual(pipe.program.scheduler.queued, 0)
+        self.assertEqual(pipe.program.parts.scheduler.queued, 0)
         for account in pipe.accounts:
             account.check()
 

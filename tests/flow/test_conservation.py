@@ -235,7 +235,7 @@ class Conservation(RuleBasedStateMachine):
         """Other scripts, some of which fail, as after a reload."""
         functions = POLICIES[hooks]
         chain = a_chain(a_provider(**functions)) if functions else None
-        self.pipe.program.policy.adopt(chain)
+        self.pipe.program.parts.policy.adopt(chain)
 
     @rule(domain=st.sampled_from([None, "apn_0.example", "apn_1.example"]))
     def purge(self, domain: str | None) -> None:
@@ -287,17 +287,18 @@ class Conservation(RuleBasedStateMachine):
         pipe.network, pipe.spool_fails, pipe.ledger.room = "up", False, inf
         pipe.queueing = evolve(pipe.queueing, suspend_delivery=False)
         pipe.faults = []
-        pipe.program.policy.adopt(None)
+        pipe.program.parts.policy.adopt(None)
         self.change(message_throttle=None)
         end = pipe.clock.seconds() + self.patience_seconds + self.set_back_before
         while pipe.clock.seconds() < end:
             pipe.run(30.0)
-            if not pipe.program.scheduler.queued:
+            if not pipe.program.parts.scheduler.queued:
                 break
         assert pipe.spooled() == [], "the spool is not empty at rest"
-        assert pipe.program.scheduler.queued == 0, "something is queued at rest"
-        assert pipe.program.settler.idle, "something is unsettled at rest"
-        assert pipe.program.scheduler._residence.held == 0, "bodies without entries"
+        parts = pipe.program.parts
+        assert parts.scheduler.queued == 0, "something is queued at rest"
+        assert parts.settler.idle, "something is unsettled at rest"
+        assert parts.scheduler._residence.held == 0, "bodies without entries"
 
     def end_faults(self) -> None:
         self.pipe.follow(Script(rules=(bad_token,)))

@@ -30,10 +30,10 @@ class JudgementTests(Http2Case):
         self.assertEqual(len(pipe.spooled()), 8)
         self.assertEqual(self.counted(pipe, "delivery.guard_trips"), 1)
         pipe.follow(Script())
-        pipe.program.lanes._pools.update(
-            {o.key: o.lane for o in pipe.program.scheduler._outlets.values()}
+        pipe.program.parts.lanes._pools.update(
+            {o.key: o.lane for o in pipe.program.parts.scheduler._outlets.values()}
         )
-        pipe.program.lanes.resume()
+        pipe.program.parts.lanes.resume()
         pipe.run(5)
         for injection in injections:
             self.assert_records(pipe, injection, "D")

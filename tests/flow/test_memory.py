@@ -32,7 +32,7 @@ class MemoryTests(FlowCase):
         pipe.network = "silent"
         injections = [pipe.inject() for _ in range(120)]
         pipe.settle()
-        (queue,) = pipe.program.scheduler._queues()
+        (queue,) = pipe.program.parts.scheduler._queues()
         self.assertEqual(queue.resident, 120)
         pipe.memory_used = 91.0
         pipe.run(1.0)

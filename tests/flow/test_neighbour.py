@@ -26,4 +26,4 @@ class NeighbourTests(FlowCase):
             pipe.run(RESPONSE_SECONDS + 1.0)
             self.assertEqual(len(pipe.records("D")), 10)
             self.assertEqual(pipe.records("TP"), [])
-            self.assertEqual(pipe.program.scheduler.queued, len(stuck))
+            self.assertEqual(pipe.program.parts.scheduler.queued, len(stuck))

@@ -36,7 +36,7 @@ class PolicyCase(Http2Case):
         """From now on these are asked."""
         chain = a_chain(a_provider(**hooks))
         chain.counters = pipe.program.counters
-        pipe.program.policy.adopt(chain)
+        pipe.program.parts.policy.adopt(chain)
 
     def last(self, pipe: Pipe, injection: Injection) -> Record:
         """The last record of a message."""
@@ -143,7 +143,7 @@ class RequestTests(PolicyCase):
                 )
             self.assertEqual(len(pipe.spooled()), 10)
             self.assertEqual(self.counted(pipe, "hooks.failed"), 10)
-            pipe.program.policy.adopt(None)
+            pipe.program.parts.policy.adopt(None)
             pipe.run(60 + WINDOW)
             for injection in injections:
                 self.assert_records(pipe, injection, "TD")
@@ -319,6 +319,6 @@ class ResultTests(PolicyCase):
             pipe = self.pipe() if scheme == "apn" else self.http2()
             pipe.inject()
             pipe.run(WINDOW)
-            self.assertIsNone(pipe.program.policy.evaluate)
+            self.assertIsNone(pipe.program.parts.policy.evaluate)
             names = pipe.program.counters.snapshot()
             self.assertEqual([n for n in names if n.startswith("hooks.")], [])

@@ -20,7 +20,7 @@ OTHER = QueueKey("default", "default", "apn_other.example")
 class ReloadTests(FlowCase):
     def lane(self, pipe: Pipe, key: QueueKey = KEY) -> Pool:
         """The one that serves this queue now."""
-        lane = pipe.program.scheduler._outlets[key].lane
+        lane = pipe.program.parts.scheduler._outlets[key].lane
         assert isinstance(lane, Pool)
         return lane
 
@@ -39,7 +39,7 @@ class ReloadTests(FlowCase):
         self.assertEqual(self.lane(pipe).connections, 1)
         pipe.run(RESPONSE_SECONDS + 3.0)
         self.assertEqual(old.connections, 0)
-        self.assertEqual(pipe.program.scheduler._leaving, set())
+        self.assertEqual(pipe.program.parts.scheduler._leaving, set())
         for injection in (*first, *second):
             self.assertEqual(len(pipe.judged(injection, "accepted")), 1)
             self.assert_records(pipe, injection, "D")
@@ -126,7 +126,7 @@ class ReloadTests(FlowCase):
         pipe.reload(idle_timeout_seconds=60)
         pipe.run(10.0)
         self.assertEqual(pipe.records("DTP"), [])
-        pipe.program.lanes._pools[KEY] = self.lane(pipe)
+        pipe.program.parts.lanes._pools[KEY] = self.lane(pipe)
         pipe.program.resume()
         pipe.run(SILENCE)
         for injection in injections:

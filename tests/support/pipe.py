@@ -31,8 +31,9 @@ from mcmtpush.config.views import (
 )
 from mcmtpush.delivery.binary import ANSWER_SECONDS, MARGIN_SECONDS
 from mcmtpush.delivery.link import CLOSE_SECONDS
+from mcmtpush.drain import SETTLED_SECONDS
 from mcmtpush.errors import ConfigError
-from mcmtpush.service import GOODBYE_SECONDS, SETTLED_SECONDS
+from mcmtpush.gateway import GOODBYE_SECONDS
 from mcmtpush.simulator.journal import Journal, JournalLine
 from mcmtpush.simulator.script import Script
 from mcmtpush.values import QueueKey, Record

@@ -12,10 +12,11 @@ from attrs import define, field
 from twisted.internet.testing import MemoryReactor
 
 from mcmtpush.delivery.pool import Pool
+from mcmtpush.gateway import Gateway
 from mcmtpush.places import Places
 from mcmtpush.ports import Lane, Queue
-from mcmtpush.service import Gateway, World
 from mcmtpush.values import Record
+from mcmtpush.world import World
 from tests.delivery.stage import Turns
 from tests.support.apple import Network
 from tests.support.sheet import Sheet
@@ -120,12 +121,13 @@ class Program(Gateway):
 
     def build(self) -> None:
         super().build()
-        self.spool._worker = self.thread
-        self.store = self.spool._turns.store
+        parts = self.parts
+        parts.spool._worker = self.thread
+        self.store = parts.spool._turns.store
         self.store.apply = self.pipe.guarded(self.store.apply)  # type: ignore[method-assign]
         log: Any = Log(self.pipe.ledger)
-        self.records = self.settler._records = log
-        self.scheduler.open_lane = self._open_lane
+        parts.records = parts.settler._records = log
+        parts.scheduler.open_lane = self._open_lane
         # So few that lanes have to wait for one another.
         self.openings: Places[Pool] = Places(Pool.work, 2)
 
@@ -134,16 +136,16 @@ class Program(Gateway):
             queue,
             settings=self.configuration.delivery(queue.key),
             connect=Network(self.pipe, self.machine),  # type: ignore[arg-type]
-            disposition=self.policy,
-            hooks=self.policy,
+            disposition=self.parts.policy,
+            hooks=self.parts.policy,
             clock=self.machine,
             now=self.world.now,
             dice=self.world.dice,
             counters=self.counters,
-            limits=self.lanes._limits,
-            buckets=self.lanes._buckets,
+            limits=self.parts.lanes._limits,
+            buckets=self.parts.lanes._buckets,
             openings=self.openings,
-            credential=self.lanes._keys.of(self.pipe.delivery(queue.key).key),
+            credential=self.parts.lanes._keys.of(self.pipe.delivery(queue.key).key),
         )
 
     @property
