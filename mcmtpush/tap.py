@@ -32,9 +32,10 @@ from mcmtpush.dispatch import hasten
 from mcmtpush.errors import ConfigError, McmtPushError, StartError
 from mcmtpush.files import DiskFiles, read_search_path
 from mcmtpush.gateway import Gateway
+from mcmtpush.inheritance import left_over
 from mcmtpush.judges import JUDGES
 from mcmtpush.memory import ProcessMemory, tolerate_garbage
-from mcmtpush.workers import Workers, left_over
+from mcmtpush.workers import Workers
 from mcmtpush.world import World
 
 
