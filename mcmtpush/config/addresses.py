@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import unquote
 
@@ -180,3 +181,9 @@ def _number(text: str, name: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text):
         return int(text)
     raise ValueError(f"{shown(text)} is not a number for {name}")
+
+
+def read_routes(texts: Iterable[str] | None) -> tuple[Route, ...]:
+    """The routes most preferred first, those of equal preference in their order."""
+    routes = [parse_route(text, place) for place, text in enumerate(texts or ())]
+    return tuple(sorted(routes, key=lambda route: route.preference))

@@ -31,9 +31,9 @@ from mcmtpush.config.certificate import (
     topic_of,
 )
 from mcmtpush.config.finding import about
+from mcmtpush.config.listen import is_on
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.scopes import resolve
-from mcmtpush.config.settings import is_on
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.errors import ConfigError
 from mcmtpush.ports import Files

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import define, frozen
 
+from mcmtpush.config.listen import LISTENER
 from mcmtpush.config.options import (
     OPTIONS,
     SCOPES,
@@ -20,8 +21,8 @@ from mcmtpush.config.options import (
     find_option,
     nearest,
 )
+from mcmtpush.config.reception import mcmt_reception
 from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
-from mcmtpush.config.settings import LISTENER, mcmt_reception
 from mcmtpush.config.tables.declaration import LISTENERS, PATHWAYS
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.config.units import show_value, write_value

@@ -17,21 +17,16 @@ from mcmtpush.config.addresses import same_listen
 from mcmtpush.config.credentials import Credentials
 from mcmtpush.config.extensions import left_out
 from mcmtpush.config.finding import about, has_errors, in_order
+from mcmtpush.config.listen import LISTENER, is_on, open_listens
 from mcmtpush.config.merge import read_configuration
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.outbound import Case, cases, check_case
 from mcmtpush.config.provider import SETTING_CHECKS, check_provider
 from mcmtpush.config.push import ENVIRONMENTS, HTTP2_SCHEME, has_key
+from mcmtpush.config.reception import mcmt_reception
 from mcmtpush.config.scopes import Fallback, resolve
-from mcmtpush.config.settings import (
-    LISTENER,
-    SCRIPT_LANGUAGES,
-    Configuration,
-    is_on,
-    mcmt_reception,
-    open_listens,
-    read_scripts,
-)
+from mcmtpush.config.script import SCRIPT_LANGUAGES, read_scripts
+from mcmtpush.config.settings import Configuration
 from mcmtpush.config.tokens import printable, shown
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.config.views import ScriptSettings

@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
+from mcmtpush.config.addresses import read_routes
 from mcmtpush.config.finding import about
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.push import HTTP2_SCHEME, KEY_OPTIONS
@@ -22,7 +23,6 @@ from mcmtpush.config.scopes import (
     is_regex,
     resolve,
 )
-from mcmtpush.config.settings import read_routes
 from mcmtpush.config.tree import Place, Scope
 from mcmtpush.config.views import Route
 from mcmtpush.errors import ConfigError

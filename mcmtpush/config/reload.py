@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from mcmtpush.config.addresses import parse_listen
 from mcmtpush.config.finding import about, in_order
+from mcmtpush.config.listen import LISTENER, is_on, open_listens
 from mcmtpush.config.options import OPTIONS, Option
 from mcmtpush.config.scopes import Fallback, resolve
-from mcmtpush.config.settings import LISTENER, Configuration, is_on, open_listens
+from mcmtpush.config.settings import Configuration
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.config.units import show_value
 from mcmtpush.config.views import DeliverySettings

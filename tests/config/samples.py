@@ -7,6 +7,7 @@ import posixpath
 from attrs import define, field
 
 from mcmtpush.config.merge import read_configuration
+from mcmtpush.config.settings import Configuration
 from mcmtpush.config.tree import Scope
 
 
@@ -77,3 +78,8 @@ def tree(text: str, **others: bytes | str) -> Scope:
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     assert not errors, errors
     return root
+
+
+def configuration(text: str, hostname: str = "host.example.net") -> Configuration:
+    """A configuration given as text."""
+    return Configuration(tree(text), hostname)

@@ -14,6 +14,7 @@ from mcmtpush.config.addresses import (
     parse_peer,
     parse_port,
     parse_route,
+    read_routes,
     same_listen,
 )
 from mcmtpush.config.views import Route
@@ -152,3 +153,14 @@ class RouteTests(TestCase):
             with self.assertRaises(ValueError, msg=text) as caught:
                 parse_route(text, 0)
             self.assertIn(word, str(caught.exception))
+
+
+class RoutesTests(TestCase):
+    """The order of routes."""
+
+    def test_preference_then_position(self) -> None:
+        """Lower preferences first; without pref the position in the list."""
+        routes = read_routes(["a?pref=9", "b", "c?pref=1", "d"])
+        self.assertEqual([route.host for route in routes], ["b", "c", "d", "a"])
+        self.assertEqual([route.preference for route in routes], [1, 1, 3, 9])
+        self.assertEqual(read_routes(None), ())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mcmtpush.config.addresses import read_routes
 from mcmtpush.config.push import manage_route
-from mcmtpush.config.settings import Configuration, read_routes
+from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import (
     DeliverySettings,
     KeySettings,
