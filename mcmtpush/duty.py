@@ -13,7 +13,7 @@ from typing import TextIO
 from attrs import field, frozen
 
 from mcmtpush.config.part import ALONE, Part
-from mcmtpush.obedience import OrderSource
+from mcmtpush.lookout import OrderSource
 from mcmtpush.reception.board import Board
 from mcmtpush.reception.session import Sessions
 from mcmtpush.records.logfile import ALONE as LOG_ALONE

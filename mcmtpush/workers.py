@@ -23,6 +23,7 @@ from mcmtpush.config.settings import Configuration
 from mcmtpush.config.views import ProcessSettings
 from mcmtpush.counters import Counters, readable
 from mcmtpush.crew import Crew
+from mcmtpush.delegation import Delegation
 from mcmtpush.duty import LEDGER
 from mcmtpush.embedded import EmbeddedSimulator, at_once
 from mcmtpush.errors import McmtPushError, StartError
@@ -38,7 +39,6 @@ from mcmtpush.intercom import (
     Resume,
     Said,
 )
-from mcmtpush.obedience import Delegation
 from mcmtpush.post import Post, repeat
 from mcmtpush.records.token import TokenEvents
 from mcmtpush.records.writer import RecordLogs

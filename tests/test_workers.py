@@ -17,7 +17,7 @@ from mcmtpush.intercom import (
     Resume,
     Said,
 )
-from mcmtpush.obedience import LOOK_SECONDS
+from mcmtpush.lookout import LOOK_SECONDS
 from mcmtpush.spool.order import Orders
 from tests.support.crew import WorkersCase
 
