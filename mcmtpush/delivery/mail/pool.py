@@ -17,10 +17,9 @@ from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.counters import Counters
 from mcmtpush.delivery.allowance import Allowance
-from mcmtpush.delivery.backoff import wait_seconds
-from mcmtpush.delivery.goal import connection_goal
 from mcmtpush.delivery.limit import Limits
-from mcmtpush.delivery.mail.call import Call, Contexts, Means, Phase
+from mcmtpush.delivery.mail.call import Call, Contexts, Means
+from mcmtpush.delivery.mail.contact import Contact
 from mcmtpush.delivery.mail.event import Over
 from mcmtpush.delivery.mail.exchange import (
     Resolver,
@@ -29,6 +28,7 @@ from mcmtpush.delivery.mail.exchange import (
     Unavailable,
     survey,
 )
+from mcmtpush.delivery.mail.fleet import Fleet
 from mcmtpush.delivery.mail.guide import Guide
 from mcmtpush.delivery.mail.line import GROUP_LIMIT
 from mcmtpush.delivery.mail.manner import manner_of
@@ -40,16 +40,11 @@ from mcmtpush.throttle import Meters
 from mcmtpush.values import Answered, Attempt, Entry
 
 
-CONNECTING_LIMIT: Final = 4
-"""Connections opened at the same time while all is well."""
-
 DRAIN_SECONDS: Final = 20.0
 """What messages that are being sent get to be finished."""
 
 UNREAD_SECONDS: Final = 1.0
 """How long to wait when the spool did not give a message."""
-
-_ESTABLISHED: Final = frozenset({Phase.READY, Phase.LOADING, Phase.SENDING})
 
 
 class MailPool:
@@ -119,9 +114,8 @@ class MailPool:
         self._voice = Voice(queue.key.domain)
         self._supply = Supply(queue, disposition, counters)
         self._clock = clock
-        self._dice = dice
         self._counters = counters
-        self._means = Means(
+        means = Means(
             connect,
             tls,
             load_mail,
@@ -134,9 +128,23 @@ class MailPool:
             patience_seconds=settings.connect_timeout_to_delay_seconds,
         )
         self._losses = Losses()
-        self._calls: list[Call] = []
+        self._fleet = Fleet(
+            self,
+            means,
+            settings=settings,
+            allowance=self._allowance,
+            counters=counters,
+        )
+        self._contact = Contact(
+            self._guide,
+            self._trouble,
+            self._voice,
+            clock=clock,
+            dice=dice,
+            strand=self._strand,
+            wake=self._wake,
+        )
         self._turn: IDelayedCall | None = None
-        self._waiting: IDelayedCall | None = None  # to connect again
         self._unread: IDelayedCall | None = None  # to load again
         self._last: IDelayedCall | None = None  # the end of draining
         self._dry = False  # a call was ready and nothing was to be taken
@@ -145,7 +153,7 @@ class MailPool:
     @property
     def connections(self) -> int:
         """How many connections there are, those being made or closed included."""
-        return len(self._calls)
+        return len(self._fleet.calls)
 
     # -- ports.Lane ---------------------------------------------------------------
 
@@ -184,7 +192,7 @@ class MailPool:
         if self._drained is None:
             self._losses.judge(attempts, used=call.begun > 1)
         if call.answers:
-            self._worked(call.target)
+            self._contact.worked(call.target)
         self._supply.settle(attempts)
         self._wake()
         limit = self._settings.max_deliveries_per_connection
@@ -201,15 +209,15 @@ class MailPool:
 
     def ended(self, call: Call, over: Over) -> None:
         """See `call.Watcher`."""
-        self._calls.remove(call)
-        self._allowance.gone(call)
+        self._fleet.remove(call)
         if self._drained is None and not (call.answers or over.agreed or call.left):
             if over.tls and call.may_go_in_clear:
                 self._guide.go_in_clear(call.target)
                 if self._call(call.target):
                     return
             else:
-                self._failed(call.target, over)
+                self._counters.add("delivery.mail_failures")
+                self._contact.fail(call.target, over, works=self._fleet.works)
         self._release()
         self._wake()
         self._finish()
@@ -231,7 +239,7 @@ class MailPool:
     @property
     def _wants_more(self) -> bool:
         """Whether connections are of use that there are not."""
-        if self._guide.verdict is not None or self._waiting is not None or self._dry:
+        if self._guide.verdict is not None or self._contact.is_waiting or self._dry:
             return False
         return self._supply.waiting > 0
 
@@ -250,7 +258,7 @@ class MailPool:
             self._wake()
 
     def _hand_out(self) -> None:
-        for call in [each for each in self._calls if each.is_ready]:
+        for call in [each for each in self._fleet.calls if each.is_ready]:
             granted = self._allowance.grant(GROUP_LIMIT)
             entries = self._supply.next(granted) if granted else []
             self._allowance.give_back(granted - len(entries))
@@ -260,47 +268,32 @@ class MailPool:
             call.attempt(entries)
 
     def _open(self) -> bool:
-        """Open what the backlog deserves, a few at a time, one after a failure.
-
-        Whether more is wanted that was not permitted.
-        """
-        if self._calls and self._allowance.exhausted:
-            return False  # another connection would not make it faster
-        wanted = connection_goal(
-            backlog=self._supply.waiting,
-            limit=self._settings.max_outbound_connections,
-            aggressiveness=self._settings.connection_aggressiveness,
+        """Open what the backlog deserves; whether more is wanted than is permitted."""
+        count = self._fleet.missing(
+            self._supply.waiting, failing=bool(self._trouble.failures)
         )
-        connecting = sum(each.phase is Phase.CONNECTING for each in self._calls)
-        allowed = 1 if self._trouble.failures else CONNECTING_LIMIT
-        count = min(wanted - len(self._calls), allowed - connecting)
         if count > 0 and not self._guide.is_fresh:
             self._guide.look_up(self._looked_up)
             return False
         for _ in range(count):
             target = self._guide.next()
-            if target is None or self._waiting is not None:
+            if target is None or self._contact.is_waiting:
                 return False
             if not self._call(target):
                 return self._allowance.in_line
         return False
 
     def _call(self, target: Target) -> bool:
-        """Call this server if one more connection is permitted; whether it is."""
-        call = Call(self, self._means, target, self._guide.terms_for(target))
-        if not self._allowance.permit(call):
-            self._counters.add("delivery.limited")
-            return False
-        self._calls.append(call)
-        call.open()
-        return True
+        return self._fleet.call(target, self._guide.terms_for(target))
+
+    def _strand(self) -> int:
+        """Nobody carries what was taken; how many wait for a word."""
+        self._supply.clear()
+        return self._queue.backlog
 
     def _yield_one(self) -> None:
         """Lanes that have no connection wait for one of ours."""
-        calls = [each for each in self._calls if not each.left]
-        if calls:
-            self._counters.add("delivery.yielded")
-            min(calls, key=lambda each: each.burden).stop()
+        self._fleet.yield_one()
 
     # -- where to -----------------------------------------------------------------
 
@@ -308,53 +301,10 @@ class MailPool:
         if self._drained is not None:
             return
         if isinstance(found, Unavailable):
-            if not self._guide.is_fresh:
-                self._voice.unknown(found.reason)
-                self._back_off(alone=True)
+            self._contact.lose_way(found.reason)
         elif isinstance(found, Answered):
             self._supply.clear()
             self._voice.nowhere(found.text)
-        self._wake()
-
-    # -- how it goes --------------------------------------------------------------
-
-    def _worked(self, target: Target) -> None:
-        """The server takes something, or objects to something."""
-        self._guide.hosts.clear(target)
-        if self._trouble.clear():
-            self._voice.works(target)
-
-    def _failed(self, target: Target, over: Over) -> None:
-        """No connection, or one that was closed without an answer to anything."""
-        self._counters.add("delivery.mail_failures")
-        now = self._clock.seconds()
-        if any(each.phase in _ESTABLISHED for each in self._calls):
-            # It works for others: most likely there are enough of them.
-            self._back_off(alone=False)
-            return
-        self._trouble.note(over.answer)
-        if self._guide.hosts.fail(target, now):
-            self._voice.rests(target, over.reason)
-        if self._guide.hosts.all_rest(now):
-            self._back_off(alone=True)
-
-    def _back_off(self, *, alone: bool) -> None:
-        """Connect no more for a while; `alone`: there is no connection that works."""
-        if self._waiting is not None:
-            return
-        if alone:
-            self._supply.clear()
-        self._trouble.fail(self._queue.backlog if alone else 0, self._clock.seconds())
-        if alone:
-            self._guide.forget()
-            if self._trouble.failures == 1:
-                self._voice.unreachable()
-        seconds = wait_seconds(self._trouble.failures, self._dice)
-        self._waiting = self._clock.callLater(seconds, self._waited)
-
-    def _waited(self) -> None:
-        self._waiting = None
-        self._trouble.acquit()
         self._wake()
 
     def _read_again(self) -> None:
@@ -365,30 +315,31 @@ class MailPool:
 
     def _release(self) -> None:
         """What was taken goes back when nobody is about to carry it."""
-        if not self._calls and (self._waiting is not None or self._drained is not None):
+        if not self._fleet.calls and (
+            self._contact.is_waiting or self._drained is not None
+        ):
             self._supply.clear()
 
     def _stop(self) -> None:
         """Nothing begins any more."""
-        for timer in (self._turn, self._waiting, self._unread):
+        for timer in (self._turn, self._unread):
             if timer is not None:
                 timer.cancel()
-        self._turn = self._waiting = self._unread = None
+        self._turn = self._unread = None
+        self._contact.stop()
         self._guide.stop()
         self._allowance.stop()
         self._supply.clear()
-        for call in list(self._calls):
-            call.stop()
-        if self._calls:
+        self._fleet.stop()
+        if self._fleet.calls:
             self._last = self._clock.callLater(DRAIN_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self._last = None
-        for call in list(self._calls):
-            call.abort("it is not waited for any longer")
+        self._fleet.abort("it is not waited for any longer")
 
     def _finish(self) -> None:
-        if self._drained is None or self._calls:
+        if self._drained is None or self._fleet.calls:
             return
         if self._last is not None:
             self._last.cancel()
