@@ -16,8 +16,9 @@ from mcmtpush.config.views import (
     Route,
     TlsClientSettings,
 )
-from mcmtpush.delivery.address import EveryAddress, Means, Rest, RotatingEndpoint
+from mcmtpush.delivery.address import EveryAddress, Means, RotatingEndpoint
 from mcmtpush.delivery.proxy import ProxyEndpoint
+from mcmtpush.delivery.rest import Rest
 from mcmtpush.delivery.routes import HTTP2, port_of
 from mcmtpush.delivery.tls.context import SharedContexts, TlsContexts
 from mcmtpush.delivery.tls.endpoint import TlsEndpoint

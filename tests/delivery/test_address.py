@@ -1,195 +1,22 @@
-"""Addresses: looked up afresh, in turn, and those that failed rest."""
+"""Addresses that are connected to, in turn, one or all."""
 
 from __future__ import annotations
 
 from collections import Counter
-from random import Random
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
-    ConnectionRefusedError,  # noqa: A004 - Twisted's
     DNSLookupError,
 )
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.python.failure import Failure
 
-from mcmtpush.delivery.address import (
-    KNOWN_LIMIT,
-    EveryAddress,
-    Means,
-    Rest,
-    RotatingEndpoint,
-)
+from mcmtpush.delivery.address import EveryAddress, Means, RotatingEndpoint
+from mcmtpush.delivery.rest import Rest
+from tests.delivery.addressing import HOST, SIX, A, AddressCase, B, C
 from tests.delivery.stage import Always
-from tests.support.case import TestCase, readable
-
-
-HOST = "gateway.example"
-A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
-SIX = "2001:db8::1"
-
-
-class Names:
-    """A resolver that knows `addresses`, and answers at once unless `slow`."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = addresses
-        self.asked: list[tuple[str, int]] = []
-        self.slow = False
-        self.receivers: list[Any] = []
-        self.cancelled = 0
-        self.stoppable = True
-
-    def cancel(self) -> None:
-        self.cancelled += 1
-        if not self.stoppable:
-            raise NotImplementedError
-
-    def resolve(self, receiver: Any, name: str, port: int = 0, *_: Any) -> Any:
-        self.asked.append((name, port))
-        receiver.resolutionBegan(self)
-        self.receivers.append(receiver)
-        if not self.slow:
-            self.answer()
-        return self
-
-    resolveHostName = resolve  # noqa: N815 - Twisted's name
-
-    def answer(self) -> None:
-        """Answer the oldest question."""
-        receiver = self.receivers.pop(0)
-        for address in self.addresses:
-            kind: Any = IPv6Address if ":" in address else IPv4Address
-            receiver.addressResolved(kind("TCP", address, 2195))
-        receiver.resolutionComplete()
-
-
-class AddressCase(TestCase):
-    """A reactor that notes connections, and endpoints of one lane."""
-
-    def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
-        self.names = Names(A, B, C)
-        self.rest = Rest(self.reactor, rest_seconds=120)
-        self.bind: str | None = None
-        self.timeout_seconds = 30
-
-    def dial(self, host: str = HOST) -> Deferred[Any]:
-        """One attempt, by an endpoint of its own."""
-        resolver: Any = self.names
-        means = Means(
-            self.reactor,
-            resolver,
-            self.reactor,
-            Always(),
-            self.rest,
-            self.timeout_seconds,
-            self.bind,
-        )
-        endpoint = RotatingEndpoint(host, 2195, means)
-        return endpoint.connect(Factory.forProtocol(Protocol))
-
-    @property
-    def dialled(self) -> list[str]:
-        """Addresses that were connected to, in order."""
-        return [client[0] for client in self.reactor.tcpClients]
-
-    def let(self, at: int = -1) -> None:
-        """The connection is made."""
-        factory = self.reactor.tcpClients[at][2]
-        protocol: Any = factory.buildProtocol(None)
-        protocol.makeConnection(StringTransport())
-
-    def refuse(self, error: Exception | None = None) -> None:
-        """The last connection is refused."""
-        factory: Any = self.reactor.tcpClients[-1][2]
-        reason = Failure(error or ConnectionRefusedError())
-        factory.clientConnectionFailed(self.reactor.connectors[-1], reason)
-
-    def fail(self, host: str = HOST) -> str:
-        """One attempt that is refused; its text."""
-        failing = self.dial(host)
-        self.refuse()
-        return self.failureResultOf(failing, ConnectError).getErrorMessage()
-
-
-class LookUpTests(AddressCase):
-    def test_afresh_for_every_connection(self) -> None:
-        """A name is looked up each time, so that a change is noticed at once."""
-        self.dial()
-        self.names.addresses = (SIX,)
-        self.dial()
-        self.assertEqual(self.names.asked, [(HOST, 2195)] * 2)
-        self.assertEqual(self.dialled, [A, SIX])
-
-    def test_literals_pass_through(self) -> None:
-        """An address needs no resolver, of either family."""
-        for address in (A, SIX):
-            self.dial(address)
-        self.assertEqual(self.names.asked, [])
-        self.assertEqual(self.dialled, [A, SIX])
-
-    def test_no_address(self) -> None:
-        """A name without addresses is told, and nothing is dialled."""
-        self.names.addresses = ()
-        failure = self.failureResultOf(self.dial(), DNSLookupError)
-        self.assertIn(f"{HOST} has no address", failure.getErrorMessage())
-        self.assertEqual(self.dialled, [])
-
-    def test_named_twice(self) -> None:
-        """An address that is told twice is one address."""
-        self.names.addresses = (A, A, B)
-        self.fail()
-        text = self.fail()
-        self.assertEqual(self.dialled, [A, B])
-        self.assertTrue(text.endswith("; 192.0.2.1 failed before."), text)
-
-    def test_no_name(self) -> None:
-        """What cannot be a name is refused without asking."""
-        for host in ("a..b", "", "x" * 64 + ".example"):
-            failure = self.failureResultOf(self.dial(host), DNSLookupError)
-            self.assertIn("is no host name", failure.getErrorMessage())
-        self.assertEqual(self.names.asked, [])
-
-    def test_slow_resolver(self) -> None:
-        """The look-up is bounded, also when the resolver cannot be stopped."""
-        self.names.slow = True
-        self.names.stoppable = False
-        looking = self.dial()
-        self.reactor.advance(29.9)
-        self.assertNoResult(looking)
-        self.reactor.advance(0.2)
-        failure = self.failureResultOf(looking, DNSLookupError)
-        self.assertIn("not looked up within 30 s", failure.getErrorMessage())
-        self.names.answer()
-        self.assertEqual(self.dialled, [])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_look_up_counts_for_the_timeout(self) -> None:
-        """What the look-up took is not there for connecting; one second is."""
-        self.names.slow = True
-        for seconds, left in ((12, 18), (29.5, 1)):
-            self.dial()
-            self.reactor.advance(seconds)
-            self.names.answer()
-            self.assertEqual(self.reactor.tcpClients[-1][3], left)
-
-    def test_cancelled_look_up(self) -> None:
-        """Giving up while the name is looked up stops that, and nothing is dialled."""
-        self.names.slow = True
-        looking = self.dial()
-        looking.cancel()
-        self.failureResultOf(looking, CancelledError)
-        self.assertEqual(self.names.cancelled, 1)
-        self.names.answer()
-        self.assertEqual((self.dialled, self.reactor.getDelayedCalls()), ([], []))
 
 
 class BindTests(AddressCase):
@@ -315,55 +142,6 @@ class FailureTests(AddressCase):
         connecting.cancel()
         self.failureResultOf(connecting, ConnectingCancelledError)
         self.assertTrue(self.rest.rests(A))
-
-
-class RestTests(TestCase):
-    def test_chance(self) -> None:
-        """Among addresses that never had a turn chance decides."""
-        for value, expected in ((0.0, A), (0.5, B), (0.99, C)):
-            rest = Rest(MemoryReactorClock())
-            self.assertEqual(rest.choose([A, B, C], Always(value)), expected)
-
-    def test_bounded(self) -> None:
-        """Names that change their addresses all day do not fill the memory."""
-        rest = Rest(MemoryReactorClock())
-        dice = Always()
-        for number in range(KNOWN_LIMIT + 100):
-            rest.choose([f"10.0.{number // 256}.{number % 256}"], dice)
-        self.assertEqual(len(rest._standings), KNOWN_LIMIT)
-
-    def test_no_rest(self) -> None:
-        """A rest of 0 seconds is none: addresses just take turns."""
-        rest = Rest(MemoryReactorClock(), rest_seconds=0)
-        dice = Always()
-        rest.fail(A)
-        self.assertFalse(rest.rests(A))
-        chosen = [rest.choose([A, B], dice) for _ in range(4)]
-        self.assertEqual(chosen, [A, B, A, B])
-
-    @readable
-    @given(
-        st.lists(
-            st.tuples(st.sampled_from("+-c"), st.sampled_from([A, B, C])), max_size=30
-        ),
-        st.lists(st.sampled_from([A, B, C]), min_size=1, unique=True),
-        st.integers(0, 9),
-    )
-    def test_rested_only_without_others(
-        self, history: list[tuple[str, str]], addresses: list[str], seed: int
-    ) -> None:
-        """One that rests is chosen only when all do; what is chosen is on offer."""
-        clock = MemoryReactorClock()
-        rest = Rest(clock)
-        dice = Random(seed)
-        for what, address in history:
-            clock.advance(13)
-            if what == "c":
-                rest.choose([address], dice)
-            else:
-                (rest.clear if what == "+" else rest.fail)(address)
-        awake = [each for each in addresses if not rest.rests(each)]
-        self.assertIn(rest.choose(addresses, dice), awake or addresses)
 
 
 class EveryAddressTests(AddressCase):

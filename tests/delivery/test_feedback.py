@@ -13,13 +13,14 @@ from twisted.test.iosim import ConnectionCompleter, IOPump
 from mcmtpush.apns.feedback import FeedbackRecord, encode_feedback
 from mcmtpush.config.views import Route, TlsClientSettings
 from mcmtpush.counters import Counters
-from mcmtpush.delivery.address import Means, Rest, RotatingEndpoint
+from mcmtpush.delivery.address import Means, RotatingEndpoint
 from mcmtpush.delivery.poll import (
     PERSIST_SECONDS,
     Phase,
     Poll,
 )
 from mcmtpush.delivery.poller import FeedbackPoller
+from mcmtpush.delivery.rest import Rest
 from mcmtpush.delivery.tls.context import TlsContexts
 from mcmtpush.delivery.tls.endpoint import TlsEndpoint
 from mcmtpush.simulator.certificates import (
