@@ -57,7 +57,7 @@ _BURDENS = {Phase.LOADING: 1, Phase.SENDING: 2}
 
 
 class Contexts(Protocol):
-    """TLS of one queue: `delivery.tls.TlsContexts`."""
+    """TLS of one queue: `delivery.tls.context.TlsContexts`."""
 
     def creator(self, host: str) -> IOpenSSLClientConnectionCreator:
         """What makes connections to `host`; raises `ConfigError`."""
