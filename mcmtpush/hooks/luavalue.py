@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from attrs import define
 
-from mcmtpush.hooks.api import Headers
+from mcmtpush.hooks.header import Headers
 from mcmtpush.hooks.jsonvalue import DEEPEST, MOST, write_value
 
 

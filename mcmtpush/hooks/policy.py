@@ -18,10 +18,12 @@ from attrs import define, evolve, field
 from mcmtpush.apns.reasons import NO_ERROR, UNKNOWN, status_text
 from mcmtpush.disposition.classify import answer
 from mcmtpush.errors import HookError
-from mcmtpush.hooks.api import Message, Request, Response, read_status
 from mcmtpush.hooks.chain import Chain
 from mcmtpush.hooks.jsonvalue import write_payload
+from mcmtpush.hooks.message import Message
 from mcmtpush.hooks.points import DISPOSE, REQUEST, RESPONSE
+from mcmtpush.hooks.request import Request
+from mcmtpush.hooks.response import Response, read_status
 from mcmtpush.ports import Disposition, Evaluate
 from mcmtpush.values import (
     Accepted,

@@ -19,7 +19,7 @@ from mcmtpush.hooks.lua import filter_attribute
 from mcmtpush.hooks.points import DISPOSE, REQUEST, RESPONSE, remarks
 from tests.config.samples import MemoryFiles
 from tests.hooks.stage import a_chain
-from tests.hooks.test_api import MESSAGE, a_request
+from tests.hooks.test_request import MESSAGE, a_request
 from tests.support.case import TestCase
 
 

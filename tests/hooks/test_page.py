@@ -13,7 +13,7 @@ from mcmtpush.hooks import api
 from mcmtpush.hooks.loading import check, load
 from mcmtpush.hooks.points import DISPOSE, POINTS, REQUEST, RESPONSE
 from tests.hooks.stage import a_chain
-from tests.hooks.test_api import MESSAGE, a_request
+from tests.hooks.test_request import MESSAGE, a_request
 from tests.support.case import TestCase
 
 
