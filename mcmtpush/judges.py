@@ -12,7 +12,7 @@ from typing import Final
 
 from OpenSSL import SSL
 
-from mcmtpush.config.lint import Judges
+from mcmtpush.config.judge import Judges
 from mcmtpush.config.tokens import shown
 from mcmtpush.errors import ConfigError, ConfigErrors
 from mcmtpush.hooks.loading import check as check_policy

@@ -70,6 +70,12 @@ class Scope:
         """The children of these kinds, in order."""
         return (child for child in self.children if child.kind in kinds)
 
+    def walk(self) -> Iterator[Scope]:
+        """Itself and all that is in it, from top to bottom."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
     def path(self) -> str:
         """For people: `binding_group "g" > domain "e.com"`, or `global`."""
         own = self.kind if self.name is None else f'{self.kind} "{self.name}"'
