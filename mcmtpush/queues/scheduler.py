@@ -26,7 +26,10 @@ from mcmtpush.queues.alarm import Alarm
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Gate, Outlet
 from mcmtpush.queues.recovery import Recovery
+from mcmtpush.queues.release import Release
+from mcmtpush.queues.report import Report
 from mcmtpush.queues.residence import SMALLEST_PAGE, Residence
+from mcmtpush.queues.setback import Setback
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
 
 
@@ -36,7 +39,7 @@ PAGES_AT_ONCE = 64
 PAGES_WHILE_RECOVERING = 8
 """Meanwhile the queues fill by pages of all mixed: each then fetches many at once."""
 
-RELEASED_AT_ONCE = 5000
+DUE_AT_ONCE = 5000
 IDLE_SECONDS = 3600.0
 """An empty queue is given up after so long."""
 
@@ -73,11 +76,16 @@ class Scheduler:
     _recovery: Recovery = field(init=False)
     _residence: Residence = field(init=False)
     _alarm: Alarm = field(init=False)
-    _scanned: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+    _setback: Setback = field(init=False)
+    _freeing: Release = field(init=False)
+    _report: Report = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._residence = Residence(self.max_resident_messages)
         self.places = Places(self.wake, PAGES_WHILE_RECOVERING)
+        self._setback = Setback(self.clock, self.now)
+        self._freeing = Release(self.spool, self.counters, self.wake)
+        self._report = Report(self.counters)
         self._alarm = Alarm(
             clock=self.clock,
             now=self.now,
@@ -99,7 +107,7 @@ class Scheduler:
 
     def start(self) -> Deferred[None]:
         """Deliver, and enqueue page by page what the spool holds; fires after that."""
-        self._scanned = (self.now(), self.clock.seconds())
+        self._setback.look()
         self._alarm.start()
         return self._recovery.start().addCallback(self._recovered)
 
@@ -197,7 +205,7 @@ class Scheduler:
         come later stay held.
         """
         outlets = self._outlets if key is None else {key: self._outlets.get(key)}
-        return sum(map(self._free, filter(None, list(outlets.values()))))
+        return sum(map(self._freeing.free, filter(None, list(outlets.values()))))
 
     def renew(self, outdated: Callable[[QueueKey], bool]) -> int:
         """The configuration has changed: other lanes for these queues; how many.
@@ -248,37 +256,15 @@ class Scheduler:
     def put_off(self, outlet: Outlet, count: int, reason: str) -> None:
         """So many of this queue wait for a while, since there is no way out."""
         self._alarm.book(outlet)
-        self.counters.add("queues.put_off", count)
-        log.warn(
-            "{domain} (binding {binding}): {count} messages wait for retry_interval, "
-            "uncharged: {reason}",
-            domain=outlet.key.domain,
-            binding=outlet.key.binding,
-            count=count,
-            reason=reason,
-        )
+        self._report.put_off(outlet.key, count, reason)
 
     def lost(self, key: QueueKey, rows: Sequence[int]) -> None:
         """These left the queue because they cannot be read."""
-        self.counters.add("queues.lost", len(rows))
-        log.error(
-            "{count} entries of {domain} (binding {binding}) left their queue since "
-            "their spool rows cannot be read: {rows}",
-            count=len(rows),
-            domain=key.domain,
-            binding=key.binding,
-            rows=", ".join(map(str, rows)),
-        )
+        self._report.lost(key, rows)
 
     def not_loaded(self, key: QueueKey, failure: Any) -> None:
         """Bodies did not come; to be tried again at the next scan."""
-        log.error(
-            "cannot load messages of {domain}, trying again within {interval} s: "
-            "{reason}",
-            domain=key.domain,
-            interval=self.scan_interval_seconds,
-            reason=failure.getErrorMessage(),
-        )
+        self._report.not_loaded(key, failure, self.scan_interval_seconds)
 
     # -- queues --
 
@@ -300,37 +286,6 @@ class Scheduler:
             raise LocalProtocolError(f"nothing was taken from a queue {key}")
         return outlet
 
-    def _free(self, outlet: Outlet) -> int:
-        if not outlet.queue.held:
-            return 0
-        outlet.arriving()
-        freed = outlet.queue.free()
-        self._unhold(outlet.key, freed)
-        self.wake(outlet)
-        self.counters.add("queues.released", len(freed))
-        log.info(
-            "{count} held messages of {domain} (binding {binding}) are released",
-            count=len(freed),
-            domain=outlet.key.domain,
-            binding=outlet.key.binding,
-        )
-        return len(freed)
-
-    def _unhold(self, key: QueueKey, freed: Sequence[Entry]) -> None:
-        """Tell the spool, a page with each commit; it takes the times as they are."""
-        page, rest = freed[:RELEASED_AT_ONCE], freed[RELEASED_AT_ONCE:]
-        noted = self.spool.reschedule(page)
-        if rest:
-            noted.addCallback(lambda _: self._unhold(key, rest))
-        noted.addErrback(
-            lambda failure: log.error(
-                "the next start will hold messages of {domain} again, which were "
-                "released: {reason}",
-                domain=key.domain,
-                reason=failure.getErrorMessage(),
-            )
-        )
-
     # -- turns --
 
     def _look(self) -> None:
@@ -347,7 +302,7 @@ class Scheduler:
 
     def _release(self, outlet: Outlet, now: float) -> None:
         outlet.arriving()
-        outlet.queue.release(now, RELEASED_AT_ONCE)
+        outlet.queue.release(now, DUE_AT_ONCE)
         self.wake(outlet)
 
     def _scan(self) -> None:
@@ -361,9 +316,7 @@ class Scheduler:
                 _drain(outlet.lane)
 
     def _follow_clock(self) -> None:
-        before, then = self._scanned
-        self._scanned = (self.now(), self.clock.seconds())
-        back = (self._scanned[1] - then) - (self._scanned[0] - before)
+        back = self._setback.look()
         if back <= self.scan_interval_seconds:
             return
         log.warn("the clock was set back by {seconds:.0f} s", seconds=back)

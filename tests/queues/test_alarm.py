@@ -11,7 +11,7 @@ from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Outlet
 from mcmtpush.queues.residence import Residence
 from mcmtpush.values import QueueKey
-from tests.queues.test_domain import an_entry
+from tests.queues.sample import an_entry
 from tests.support.case import TestCase
 
 

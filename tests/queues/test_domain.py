@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -15,210 +13,20 @@ from hypothesis.stateful import (
 )
 
 from mcmtpush.errors import LocalProtocolError
-from mcmtpush.queues.domain import AHEAD, DomainQueue
+from mcmtpush.queues.domain import DomainQueue
+from mcmtpush.queues.priority import AHEAD
 from mcmtpush.queues.residence import Residence
-from mcmtpush.values import HELD, Entry, Message, PushPart, QueueKey
+from mcmtpush.values import HELD, Entry, PushPart
+from tests.queues.sample import (
+    KEY,
+    NO_LIMIT,
+    DomainCase,
+    a_message,
+    an_entry,
+    bodies,
+    rows,
+)
 from tests.support.case import TestCase, readable
-
-
-KEY = QueueKey("default", "default", "apn_example.com")
-PUSH = PushPart("ab" * 32, b"{}")
-NO_LIMIT = -1
-
-
-def a_message(row: int = 0) -> Message:
-    """A body."""
-    return Message(str(row), "b", "c", 0.0, "s@x", "r@x", KEY, 100)
-
-
-def an_entry(
-    row: int,
-    priority: int = 0,
-    *,
-    at: float = 0.0,
-    age: float = 0.0,
-    bare: bool = False,
-) -> Entry:
-    """An entry, resident unless `bare`."""
-    entry = Entry(row, age, next_attempt_at=at, priority=priority)
-    if not bare:
-        entry.message, entry.push = a_message(row), PUSH
-    return entry
-
-
-def bodies(entries: Sequence[Entry]) -> dict[int, tuple[Message, PushPart | None]]:
-    """What the spool would answer."""
-    return {entry.row: (a_message(entry.row), PUSH) for entry in entries}
-
-
-def rows(entries: Sequence[Entry]) -> list[int]:
-    """Who they are."""
-    return [entry.row for entry in entries]
-
-
-class DomainCase(TestCase):
-    """One queue with a budget of its own."""
-
-    def setUp(self) -> None:
-        self.residence = Residence(0)
-        self.queue = DomainQueue(KEY, self.residence)
-
-    def enqueue(self, *entries: Entry, now: float = 0.0, limit: int = NO_LIMIT) -> None:
-        """Enqueue at a time."""
-        self.queue.enqueue(entries, now, limit)
-
-
-class OrderTests(DomainCase):
-    """Who is next."""
-
-    def test_first_come_first_taken(self) -> None:
-        """Entries leave in the order in which they came."""
-        self.enqueue(an_entry(5), an_entry(3))
-        self.enqueue(an_entry(4))
-        self.assertEqual(rows(self.queue.take(2)), [5, 3])
-        self.assertEqual(rows(self.queue.take(2)), [4])
-        self.assertEqual(self.queue.take(2), [])
-
-    def test_priority_goes_first(self) -> None:
-        """Priority 1 is taken before everything else."""
-        self.enqueue(an_entry(1), an_entry(2, 1), an_entry(3), an_entry(4, 1))
-        self.assertEqual(rows(self.queue.take(3)), [2, 4, 1])
-
-    def test_returned_ones_are_first_in_their_old_order(self) -> None:
-        """What came back stands in front, by row, however it came back."""
-        self.enqueue(*(an_entry(row) for row in range(1, 8)))
-        taken = self.queue.take(5)
-        self.queue.requeue([taken[4], taken[2]], NO_LIMIT)
-        self.queue.requeue([taken[3], taken[0]], NO_LIMIT)
-        self.queue.admit(taken, bodies(taken))
-        self.assertEqual(rows(self.queue.take(9)), [1, 3, 4, 5, 6, 7])
-
-    def test_returned_ones_stay_behind_priority(self) -> None:
-        """Coming back does not make an entry more important."""
-        self.enqueue(an_entry(1))
-        taken = self.queue.take(1)
-        self.enqueue(an_entry(2, 1))
-        self.queue.requeue(taken, NO_LIMIT)
-        self.queue.admit(taken, bodies(taken))
-        self.assertEqual(rows(self.queue.take(2)), [2, 1])
-
-
-class ShareTests(DomainCase):
-    """Bulk is never starved, and costs priority little."""
-
-    def test_every_eighth(self) -> None:
-        """While both wait, seven of priority 1 go, then one of priority 0."""
-        self.enqueue(*(an_entry(row, 1) for row in range(100, 120)))
-        self.enqueue(*(an_entry(row) for row in range(4)))
-        taken = rows(self.queue.take(3) + self.queue.take(5) + self.queue.take(99))
-        self.assertEqual(
-            taken,
-            [*range(100, 107), 0, *range(107, 114), 1, *range(114, 120), 2, 3],
-        )
-
-    def test_fetched_when_it_has_its_turn(self) -> None:
-        """A body of priority 0 is asked for when it is next, and not passed over."""
-        self.enqueue(*(an_entry(row, 1) for row in range(9)), an_entry(50, bare=True))
-        self.assertEqual(len(self.queue.take(99)), AHEAD)
-        self.assertTrue(self.queue.blocked)
-        page = self.queue.absent(1)
-        self.queue.admit(page, bodies(page))
-        self.assertEqual(rows(self.queue.take(99)), [50, 7, 8])
-
-    @readable
-    @given(
-        st.lists(
-            st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 40)),
-            max_size=30,
-        )
-    )
-    def test_bounded_share(self, rounds: list[tuple[int, int, int]]) -> None:
-        """However many of priority 1 keep coming, of eight taken one is of 0.
-
-        And never two of priority 0 in a row while one of priority 1 waits.
-        """
-        queue = DomainQueue(KEY, Residence(0))
-        waiting, row, ahead, last = [0, 0], 0, 0, 1
-        for bulk, urgent, size in rounds:
-            new = [an_entry(row + at, int(at >= bulk)) for at in range(bulk + urgent)]
-            row += len(new)
-            queue.enqueue(new, 0.0, NO_LIMIT)
-            waiting = [waiting[0] + bulk, waiting[1] + urgent]
-            for entry in queue.take(size):
-                ahead = ahead + 1 if entry.priority and waiting[0] else 0
-                self.assertLessEqual(ahead, AHEAD)
-                if not entry.priority and waiting[1]:
-                    self.assertEqual(last, 1)
-                last = entry.priority
-                waiting[last] -= 1
-
-
-class DelayTests(DomainCase):
-    """Who waits for a time."""
-
-    def test_waits_for_its_time(self) -> None:
-        """An entry with a future time is delayed, and active from that time on."""
-        self.enqueue(an_entry(1, at=50.0, bare=True), now=10.0)
-        self.assertEqual((self.queue.active, self.queue.delayed), (0, 1))
-        self.assertEqual(self.queue.next_due(), 50.0)
-        self.assertEqual(self.queue.release(49.9, 10), 0)
-        self.assertEqual(self.queue.release(50.0, 10), 1)
-        self.assertEqual((self.queue.active, self.queue.delayed), (1, 0))
-        self.assertIsNone(self.queue.next_due())
-
-    def test_past_times_are_active(self) -> None:
-        """An entry whose time has passed wants its attempt now."""
-        self.enqueue(an_entry(1, at=50.0), now=50.0)
-        self.assertEqual(self.queue.active, 1)
-
-    def test_released_in_order_of_time(self) -> None:
-        """The one that was due first goes first, older rows first among equals."""
-        entries = [an_entry(1, at=9.0), an_entry(2, at=7.0), an_entry(3, at=7.0)]
-        self.enqueue(*entries)
-        self.queue.release(9.0, 10)
-        self.queue.admit(entries, bodies(entries))
-        self.assertEqual(rows(self.queue.take(3)), [2, 3, 1])
-
-    def test_release_is_bounded(self) -> None:
-        """A great crowd moves in parts."""
-        self.enqueue(*(an_entry(row, at=5.0) for row in range(10)))
-        self.assertEqual(self.queue.release(9.0, 4), 4)
-        self.assertEqual((self.queue.active, self.queue.delayed), (4, 6))
-
-    def test_retry_drops_the_body(self) -> None:
-        """Who waits for a retry is on the disk only."""
-        self.enqueue(an_entry(1))
-        (entry,) = self.queue.take(1)
-        entry.next_attempt_at = 20.0
-        self.queue.retry([entry])
-        self.assertIsNone(entry.message)
-        self.assertIsNone(entry.push)
-        self.assertEqual((self.queue.flight, self.queue.delayed), (0, 1))
-        self.assertEqual(self.queue.next_due(), 20.0)
-
-    def test_put_off(self) -> None:
-        """All active ones wait, bodies dropped; the others are as before."""
-        self.enqueue(an_entry(1), an_entry(2, 1), an_entry(3, bare=True), an_entry(4))
-        self.enqueue(an_entry(5, at=7.0))
-        taken = self.queue.take(1)
-        self.assertEqual(self.queue.put_off(50.0), 3)
-        self.assertEqual(
-            (self.queue.active, self.queue.delayed, self.queue.flight), (0, 4, 1)
-        )
-        self.assertEqual((self.queue.resident, self.queue.residence.held), (0, 0))
-        self.assertEqual(self.queue.next_due(), 7.0)
-        self.queue.requeue(taken, 0)
-        self.assertEqual(self.queue.release(50.0, 10), 4)
-        self.assertEqual(rows(self.queue.absent(10)), [2, 5, 1, 3, 4])
-        self.assertEqual(self.queue.put_off(60.0), 5)
-        self.assertEqual(self.queue.put_off(60.0), 0)
-
-    def test_clock_set_back(self) -> None:
-        """Nobody waits longer because the clock went back."""
-        self.enqueue(an_entry(1, at=100.0), an_entry(2, at=90.0), now=50.0)
-        self.queue.set_back(40.0)
-        self.assertEqual(self.queue.next_due(), 50.0)
-        self.assertEqual(self.queue.release(60.0, 9), 2)
 
 
 class HoldTests(DomainCase):
@@ -463,41 +271,6 @@ class BodyTests(DomainCase):
         self.enqueue(entry)
         self.queue.requeue(self.queue.take(1), NO_LIMIT)
         self.assertEqual(self.queue.take(1), [entry])
-
-
-class OldTests(DomainCase):
-    """Those that are too old."""
-
-    def test_heads_of_both_lines(self) -> None:
-        """Old ones are taken from the front of each line, up to the first young one."""
-        self.enqueue(
-            an_entry(1, age=1.0),
-            an_entry(2, age=9.0),
-            an_entry(3, age=2.0),
-            an_entry(4, 1, age=3.0),
-            an_entry(5, 1, age=8.0),
-        )
-        self.assertEqual(rows(self.queue.take_old(5.0, 10)), [4, 1])
-        self.assertEqual((self.queue.flight, self.queue.active), (2, 3))
-
-    def test_limit(self) -> None:
-        """No more than asked for."""
-        self.enqueue(*(an_entry(row) for row in range(5)))
-        self.assertEqual(rows(self.queue.take_old(5.0, 2)), [0, 1])
-
-    def test_bodies_first(self) -> None:
-        """Old ones without bodies are fetched, not skipped."""
-        self.enqueue(
-            an_entry(1, age=1.0, bare=True),
-            an_entry(2, age=2.0),
-            an_entry(3, age=9.0, bare=True),
-            an_entry(4, 1, age=9.0, bare=True),
-        )
-        self.assertEqual(self.queue.take_old(5.0, 10), [])
-        page = self.queue.absent(10, 5.0)
-        self.assertEqual(rows(page), [1])
-        self.queue.admit(page, bodies(page))
-        self.assertEqual(rows(self.queue.take_old(5.0, 10)), [1, 2])
 
 
 class FlightTests(DomainCase):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcmtpush.queues.line import Line, older
-from tests.queues.test_domain import an_entry, rows
+from tests.queues.sample import an_entry, rows
 from tests.support.case import TestCase, readable
 
 

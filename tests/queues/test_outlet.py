@@ -15,7 +15,7 @@ from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import NOT_ATTEMPTED, STUCK_SECONDS, TOO_OLD, Gate, Outlet
 from mcmtpush.queues.residence import Residence
 from mcmtpush.values import Attempt, Entry, Expired, QueueKey
-from tests.queues.test_domain import KEY, an_entry, bodies, rows
+from tests.queues.sample import KEY, an_entry, bodies, rows
 from tests.support.case import TestCase
 
 

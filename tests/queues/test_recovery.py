@@ -13,7 +13,7 @@ from mcmtpush.counters import Counters
 from mcmtpush.errors import SpoolError
 from mcmtpush.queues.recovery import Recovery
 from mcmtpush.values import HELD, Entry, QueueKey
-from tests.queues.test_domain import KEY, an_entry, rows
+from tests.queues.sample import KEY, an_entry, rows
 from tests.support.case import TestCase
 
 

@@ -6,145 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from mcmtpush.config.views import QueueSettings
-from mcmtpush.counters import Counters
-from mcmtpush.errors import LocalProtocolError, SpoolError
-from mcmtpush.ports import Queue
+from mcmtpush.errors import LocalProtocolError
 from mcmtpush.queues.outlet import NOT_ATTEMPTED, TOO_OLD
 from mcmtpush.queues.recovery import RECOVERED_AT_ONCE
 from mcmtpush.queues.scheduler import (
     IDLE_SECONDS,
     PAGES_WHILE_RECOVERING,
-    RELEASED_AT_ONCE,
-    Scheduler,
 )
-from mcmtpush.values import HELD, Attempt, Entry, PushPart, QueueKey
-from tests.queues.test_domain import KEY, an_entry, bodies, rows
-from tests.support.case import TestCase
-
-
-NOW = 1_700_000_000.0
-OTHER = QueueKey("default", "default", "other.example")
-
-
-class LeftSpool:
-    """What an earlier process left, and bodies for whoever asks."""
-
-    def __init__(self) -> None:
-        self.left: list[tuple[QueueKey, Entry]] = []
-        self.pages: list[tuple[int, int]] = []
-        self.loads: list[list[int]] = []
-        self.failures = 0
-        self.rescheduled: list[list[tuple[int, float]]] = []
-        self.taking: Deferred[Any] | None = None
-
-    def reschedule(self, entries: Sequence[Entry]) -> Deferred[Any]:
-        self.rescheduled.append([(one.row, one.next_attempt_at) for one in entries])
-        return self.taking or succeed(None)
-
-    def recover(self, after_row: int, limit: int) -> Deferred[Any]:
-        if self.failures:
-            self.failures -= 1
-            return fail(SpoolError("disk"))
-        self.pages.append((after_row, limit))
-        found = [pair for pair in self.left if pair[1].row > after_row]
-        return succeed(found[:limit])
-
-    def load(self, rows: Sequence[int]) -> Deferred[Any]:
-        self.loads.append(list(rows))
-        return succeed(bodies([an_entry(row) for row in rows]))
-
-
-class GreedyLane:
-    """Takes as much as it may as soon as it is told to work."""
-
-    def __init__(self, queue: Queue) -> None:
-        self.queue = queue
-        self.limit = 100
-        self.works = 0
-        self.taken: list[Entry] = []
-        self.drained: Deferred[None] = Deferred()
-        self.drains = 0
-
-    def work(self) -> None:
-        self.works += 1
-        while taken := self.queue.take(self.limit):
-            self.taken += taken
-
-    def drain(self) -> Deferred[None]:
-        self.drains += 1
-        return self.drained
-
-
-class SchedulerCase(TestCase):
-    """A scheduler with greedy lanes."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.jump = 0.0
-        self.spool: Any = LeftSpool()
-        self.lanes: dict[QueueKey, GreedyLane] = {}
-        self.ended: list[tuple[QueueKey, Attempt]] = []
-        self.settings = QueueSettings(message_expiration_seconds=600)
-        self.counters = Counters()
-        self.limit = 100
-        self.scheduler = Scheduler(
-            clock=self.clock,
-            now=self.now,
-            spool=self.spool,
-            settings_for=lambda _: self.settings,
-            open_lane=self.open_lane,
-            expire=self.expire,
-            counters=self.counters,
-            scan_interval_seconds=15,
-            max_resident_messages=32768,
-        )
-
-    def now(self) -> float:
-        """The wall clock, which may jump."""
-        return NOW + self.clock.seconds() + self.jump
-
-    def open_lane(self, queue: Queue) -> GreedyLane:
-        """A lane, once for each queue."""
-        lane = self.lanes[queue.key] = GreedyLane(queue)
-        lane.limit = self.limit
-        return lane
-
-    def expire(self, key: QueueKey, attempts: Sequence[Attempt]) -> None:
-        """Disposition is told, and takes them out of flight."""
-        self.ended += [(key, attempt) for attempt in attempts]
-        self.scheduler.done(key, len(attempts))
-
-    def configure(self, **changes: object) -> None:
-        """The configuration changes."""
-        self.settings = evolve(self.settings, **changes)
-
-    def start(self) -> None:
-        """Start with what is in the spool."""
-        started = self.scheduler.start()
-        self.clock.advance(0)
-        self.successResultOf(started)
-
-    def enqueue(self, *numbers: int, key: QueueKey = KEY, age: float = 0.0) -> None:
-        """Entries for one queue."""
-        received_at = self.now() - age
-        pairs = [(key, an_entry(number, age=received_at)) for number in numbers]
-        self.scheduler.enqueue(pairs)
-
-    def taken(self, key: QueueKey = KEY) -> list[int]:
-        """What the lane of a queue has got since the last time."""
-        lane = self.lanes[key]
-        lane.taken, taken = [], lane.taken
-        self.flying = taken
-        return rows(taken)
-
-    def block(self, key: QueueKey = KEY) -> None:
-        """The gateway cannot be reached: the lane takes nothing."""
-        self.lanes[key].limit = 0
+from mcmtpush.values import PushPart
+from tests.queues.desk import NOW, OTHER, SchedulerCase
+from tests.queues.sample import KEY, an_entry, rows
 
 
 class EnqueueTests(SchedulerCase):
@@ -256,92 +130,6 @@ class SettleTests(SchedulerCase):
         ):
             with self.assertRaises(LocalProtocolError):
                 verb()
-
-
-class HoldTests(SchedulerCase):
-    """Messages that wait for an operator."""
-
-    def hold(self, *numbers: int, key: QueueKey = KEY) -> None:
-        """Held after a flight."""
-        self.enqueue(*numbers, key=key)
-        self.clock.advance(0)
-        self.taken(key)
-        self.scheduler.hold(key, self.flying)
-
-    def test_never_due(self) -> None:
-        """Days pass and clocks jump: held ones stay, and no timer waits for them."""
-        self.start()
-        self.hold(1, 2)
-        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        for jump in (0.0, 30 * 86400.0, -30 * 86400.0):
-            self.jump = jump
-            with capturedLogs():
-                self.clock.pump([15] * 300)
-        self.assertEqual(self.taken(), [])
-        self.assertEqual((self.scheduler.held, self.scheduler.queued), (2, 2))
-        self.assertEqual(self.lanes[KEY].drains, 0)
-        self.assertEqual(self.counters.get("queues.held"), 2)
-
-    def test_release_one_queue(self) -> None:
-        """Those of one queue are delivered, the spool is told, others stay held."""
-        self.start()
-        self.hold(1, 2)
-        self.hold(3, key=OTHER)
-        with capturedLogs() as logs:
-            self.assertEqual(self.scheduler.release(KEY), 2)
-        self.assertEqual(self.spool.rescheduled, [[(1, 0.0), (2, 0.0)]])
-        self.clock.advance(0)
-        self.assertEqual((self.taken(KEY), self.taken(OTHER)), ([1, 2], []))
-        self.assertEqual(self.scheduler.held, 1)
-        self.assertEqual([line["count"] for line in logs], [2])
-
-    def test_release_all(self) -> None:
-        """Without a queue all are released; with nothing held nothing happens."""
-        self.start()
-        unknown = QueueKey("g", "b", "nobody.example")
-        self.assertEqual(self.scheduler.release(unknown), 0)
-        self.hold(1)
-        self.hold(2, key=OTHER)
-        self.assertEqual(self.scheduler.release(None), 2)
-        self.assertEqual(self.scheduler.release(None), 0)
-        self.clock.advance(0)
-        self.assertEqual((self.taken(KEY), self.taken(OTHER)), ([1], [2]))
-        self.assertEqual(len(self.spool.rescheduled), 2)
-
-    def test_survives_a_restart(self) -> None:
-        """What was held before the start is held, and goes when it is released."""
-        self.spool.left = [
-            (KEY, an_entry(1, bare=True, at=HELD)),
-            (KEY, an_entry(2, bare=True)),
-        ]
-        self.start()
-        self.assertEqual((self.taken(), self.scheduler.held), ([2], 1))
-        self.scheduler.release(KEY)
-        self.clock.advance(0)
-        self.assertEqual(self.taken(), [1])
-
-    def test_the_spool_is_told_in_pages(self) -> None:
-        """A great crowd is not one commit; the next page follows the one before."""
-        self.start()
-        self.limit = RELEASED_AT_ONCE + 10
-        self.hold(*range(RELEASED_AT_ONCE + 3))
-        self.spool.taking = taking = Deferred[Any]()
-        self.scheduler.release(KEY)
-        self.assertEqual([len(page) for page in self.spool.rescheduled], [5000])
-        self.spool.taking = None
-        taking.callback(None)
-        self.assertEqual([len(page) for page in self.spool.rescheduled], [5000, 3])
-
-    def test_a_spool_that_does_not_take_it(self) -> None:
-        """They are delivered all the same, and what may follow is said."""
-        self.start()
-        self.hold(1)
-        self.spool.taking = fail(SpoolError("closed"))
-        with capturedLogs() as logs:
-            self.scheduler.release(KEY)
-        self.assertEqual(logs[0]["log_level"].name, "error")
-        self.clock.advance(0)
-        self.assertEqual(self.taken(), [1])
 
 
 class GateTests(SchedulerCase):
