@@ -7,8 +7,9 @@ from collections.abc import Callable
 import orjson
 from h2.errors import ErrorCodes
 
+from mcmtpush.simulator.provider.connection import MAX_STREAM
 from mcmtpush.simulator.provider.output import Output
-from mcmtpush.simulator.provider.streams import MAX_STREAM, VIOLATED
+from mcmtpush.simulator.provider.streams import VIOLATED
 from mcmtpush.simulator.provider.verdict import ABOVE, BEHIND, Judgement
 from mcmtpush.simulator.script import Answer, Rule
 

@@ -30,16 +30,16 @@ class Output:
         self, answer: Answer, then: Callable[[], None], more_seconds: float = 0.0
     ) -> None:
         """Do it after the answer's delay, or its count of requests; maybe at once."""
+        seconds = answer.delay_seconds + more_seconds
+        if not seconds and not answer.behind:
+            then()
+            return
 
         def act() -> None:
             then()
             self.flush()
 
-        seconds = answer.delay_seconds + more_seconds
-        if seconds or answer.behind:
-            self.holds.add(seconds, answer.behind, act)
-        else:
-            then()
+        self.holds.add(seconds, answer.behind, act)
 
     def flush(self) -> None:
         """All that there is to say now."""

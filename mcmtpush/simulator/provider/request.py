@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 
 class Place(Enum):
@@ -25,11 +23,9 @@ _PATHS: Final = (
     (re.compile(r"/1/apps/(?P<what>[^/?]+)/(?:all-)?channels"), Place.CHANNELS),
 )
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
-_TOKEN: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
-@frozen
-class Request:
+class Request(NamedTuple):
     """What one stream asked for.
 
     Attributes:
@@ -41,6 +37,12 @@ class Request:
         place: what the path leads to.
         target: the device token or the bundle id, as the path has it.
         token: the device token, empty where there is none or none that is hexadecimal.
+        method: such as POST.
+        path: as it was sent.
+        topic: that which the request itself names, or the app that its path names.
+        push_type: as the header has it.
+        expiry: seconds since the epoch; None when there is none that can be read.
+        priority: 10 when there is none; None when it is no number.
     """
 
     stream: int
@@ -51,62 +53,57 @@ class Request:
     place: Place
     target: str
     token: bytes
+    method: str
+    path: str
+    topic: str | None
+    push_type: str | None
+    expiry: int | None
+    priority: int | None
 
     @property
     def identifier(self) -> int:
         """What scripts and the journal call by the name of the binary field."""
         return self.stream
 
-    @property
-    def method(self) -> str:
-        """Such as POST."""
-        return self.headers.get(":method", "")
-
-    @property
-    def path(self) -> str:
-        """As it was sent."""
-        return self.headers.get(":path", "")
-
-    @property
-    def topic(self) -> str | None:
-        """The topic the request itself names, or the app that its path names."""
-        if self.place in (Place.BROADCAST, Place.CHANNELS):
-            return self.target
-        return self.headers.get("apns-topic")
-
-    @property
-    def push_type(self) -> str | None:
-        """As the header has it."""
-        return self.headers.get("apns-push-type")
-
-    @property
-    def expiry(self) -> int | None:
-        """Seconds since the epoch; None when there is none that can be read."""
-        text = self.headers.get("apns-expiration", "")
-        return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
-
-    @property
-    def priority(self) -> int | None:
-        """10 when there is none; None when it is no number."""
-        text = self.headers.get("apns-priority", "10")
-        return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
-
 
 def read_request(
-    stream: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, size: int
+    stream: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, size: int
 ) -> Request:
     """A request from what came; anything can be read."""
-    found: dict[str, str] = {}
-    repeated = False
-    for name, value in headers:
-        key = name.decode("latin-1")
-        repeated = repeated or key in found
-        found[key] = value.decode("latin-1")
-    place, target = _read_path(found.get(":path", ""))
-    token = b""
-    if place is Place.DEVICE and _TOKEN.fullmatch(target):
-        token = bytes.fromhex(target)
-    return Request(stream, found, body, size, repeated, place, target, token)
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    get = found.get
+    path = get(":path", "")
+    place, target = _read_path(path)
+    device = place is Place.DEVICE
+    return Request(
+        stream,
+        found,
+        body,
+        size,
+        len(found) != len(headers),
+        place,
+        target,
+        _read_token(target) if device else b"",
+        get(":method", ""),
+        path,
+        get("apns-topic") if device or place is Place.NOWHERE else target,
+        get("apns-push-type"),
+        _read_number(get("apns-expiration")),
+        _read_number(get("apns-priority", "10")),
+    )
+
+
+def _read_number(text: str | None) -> int | None:
+    return int(text) if text is not None and _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def _read_token(text: str) -> bytes:
+    try:
+        token = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    # It lets spaces pass.
+    return token if 2 * len(token) == len(text) else b""
 
 
 def _read_path(path: str) -> tuple[Place, str]:

@@ -1,17 +1,14 @@
 """The server's side of one HTTP/2 connection: bytes in, requests out, no I/O.
 
-`h2` does the protocol.  The limit of streams and GOAWAY are done here, for this
-server must be able to break them in ways that `h2` would not.
+`h2` does the protocol (`connection`).  The limit of streams and GOAWAY are done
+here, for this server must be able to break them in ways that `h2` would not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from struct import pack
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,
@@ -24,23 +21,21 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 
 from mcmtpush.simulator.provider.check import MAX_LONG_PAYLOAD_BYTES
+from mcmtpush.simulator.provider.connection import Connection
+from mcmtpush.simulator.provider.frame import goaway_frame, settings_frame
 from mcmtpush.simulator.provider.limit import StreamLimit
 from mcmtpush.simulator.provider.request import Request, read_request
 from mcmtpush.simulator.script import Http2
 
 
 VIOLATED: Final = b"Maximum active streams violated for this endpoint."
-MAX_STREAM: Final = (1 << 31) - 1
 
 _HEADER_LIST_BYTES: Final = 8000
-_SCAN_EVERY: Final = 64
-_GOAWAY: Final = 7
-_SETTINGS: Final = 4
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 
 class Cancelled(NamedTuple):
@@ -56,29 +51,6 @@ class Violated(NamedTuple):
 
 
 Arrival = Request | Cancelled | Violated
-
-
-class _Connection(H2Connection):
-    """`h2` counts streams by looking at all of them, at every request.
-
-    The limit is not its business here; the look also forgets what is closed, so it
-    is done from time to time.
-    """
-
-    _until_scan = _SCAN_EVERY
-
-    @property
-    def open_inbound_streams(self) -> int:
-        """None, most of the time."""
-        self._until_scan -= 1
-        if self._until_scan:
-            return 0
-        self._until_scan = _SCAN_EVERY
-        return super().open_inbound_streams
-
-    def _receive_goaway_frame(self, _frame: Any) -> tuple[list[Any], list[Event]]:
-        """A client that says good-bye still waits for its answers."""
-        return [], []
 
 
 class _Incoming:
@@ -107,7 +79,7 @@ class Streams:
             first_streams, settings.streams, settings.error_streams
         )
         self._settings = settings
-        self._h2 = _make_connection(settings)
+        self._h2 = Connection(settings)
         self._out = bytearray()
         self._begun = False
         self._incoming: dict[int, _Incoming] = {}
@@ -119,7 +91,7 @@ class Streams:
         """The first SETTINGS."""
         self._begun = True
         settings = self._settings
-        first = _settings_frame(
+        first = settings_frame(
             {
                 SettingCodes.HEADER_TABLE_SIZE: settings.header_table,
                 SettingCodes.MAX_CONCURRENT_STREAMS: self.limit.begin(),
@@ -150,7 +122,7 @@ class Streams:
             self.over = True
             said = self._h2.data_to_send()
             # A client that does not even begin as it must gets no word from `h2`.
-            self._out += said or _goaway_frame(0, ErrorCodes.PROTOCOL_ERROR, b"")
+            self._out += said or goaway_frame(0, ErrorCodes.PROTOCOL_ERROR, b"")
             return []
         arrivals: list[Arrival] = []
         for event in events:
@@ -211,7 +183,7 @@ class Streams:
         """The headers of an answer; nothing if the stream is gone."""
         if stream not in self._open:
             return
-        self._h2.send_headers(stream, list(headers), end_stream=end)
+        self.write(self._h2.answer(stream, headers, end=end))
         if end:
             self._open.discard(stream)
 
@@ -243,11 +215,11 @@ class Streams:
     def tell_limit(self, streams: int | None) -> None:
         """SETTINGS with a new limit; None is for no change."""
         if streams is not None:
-            self.write(_settings_frame({SettingCodes.MAX_CONCURRENT_STREAMS: streams}))
+            self.write(settings_frame({SettingCodes.MAX_CONCURRENT_STREAMS: streams}))
 
     def go_away(self, last: int, code: int, debug: bytes) -> None:
         """GOAWAY; the connection goes on."""
-        self.write(_goaway_frame(last, code, debug))
+        self.write(goaway_frame(last, code, debug))
 
     def write(self, data: bytes) -> None:
         """Bytes as they are, behind all that was said before."""
@@ -282,48 +254,9 @@ class Streams:
     }
 
 
-def _make_connection(settings: Http2) -> H2Connection:
-    config = H2Configuration(
-        client_side=False,
-        header_encoding=None,
-        # Faults of requests are Apple's to name; answers are made here.
-        validate_inbound_headers=False,
-        normalize_inbound_headers=False,
-        validate_outbound_headers=False,
-        normalize_outbound_headers=False,
-    )
-    connection = _Connection(config)
-    connection.local_settings = Settings(
-        client=False,
-        initial_values={
-            SettingCodes.HEADER_TABLE_SIZE: settings.header_table,
-            SettingCodes.INITIAL_WINDOW_SIZE: settings.window,
-            SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAM,
-        },
-    )
-    connection.decoder.max_allowed_table_size = settings.header_table
-    connection.initiate_connection()
-    connection.data_to_send()  # `begin` says it in its own words
-    return connection
-
-
 def _known_code(code: int) -> Any:
     """As `h2` wants it: codes that are unknown travel as their numbers."""
     try:
         return ErrorCodes(code)
     except ValueError:
         return code
-
-
-def _settings_frame(values: dict[SettingCodes, int]) -> bytes:
-    pairs = [pack(">HI", name, value) for name, value in values.items()]
-    return _frame(_SETTINGS, b"".join(pairs))
-
-
-def _goaway_frame(last: int, code: int, debug: bytes) -> bytes:
-    return _frame(_GOAWAY, pack(">II", last, code) + debug)
-
-
-def _frame(kind: int, payload: bytes) -> bytes:
-    """A frame of the connection itself, without flags; RFC 9113, section 4.1."""
-    return len(payload).to_bytes(3) + pack(">BBI", kind, 0, 0) + payload

@@ -47,6 +47,22 @@ class ReadTests(TestCase):
         self.assertEqual((request.expiry, request.priority), (7, 5))
         self.assertFalse(request.repeated)
 
+    def test_tokens(self) -> None:
+        """Whole octets in hexadecimal and nothing else."""
+        for text, token in (
+            ("0F0f", b"\x0f\x0f"),
+            ("", b""),
+            ("0", b""),
+            ("0g", b""),
+            ("0f 0f", b""),
+            (" 0f", b""),
+            ("0f\n", b""),
+            ("\u00b2\u00b2", b""),
+        ):
+            path = f"/3/device/{text}".encode("latin-1")
+            request = read_request(1, [(b":path", path)], b"", 0)
+            self.assertEqual((request.token, request.target), (token, text))
+
     def test_the_topic_of_a_broadcast(self) -> None:
         """It is the app in the path."""
         request = read_request(1, [(b":path", b"/4/broadcasts/apps/a.b")], b"", 0)
@@ -62,4 +78,5 @@ class ReadTests(TestCase):
         self.assertEqual(request.repeated, len(dict(headers)) < len(headers))
         self.assertIn(request.priority, (10, None))
         self.assertIsNone(request.expiry)
-        self.assertEqual((request.method, request.token), ("", b""))
+        method = dict(headers).get(b":method", b"").decode("latin-1")
+        self.assertEqual((request.method, request.token), (method, b""))
