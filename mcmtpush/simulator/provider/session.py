@@ -93,7 +93,7 @@ class Session:
             self._take(arrivals)
         self._output.flush()
         if self._streams.over:
-            self._outlet.close()
+            self._output.end(self._outlet.close)
 
     def close(self) -> None:
         """The connection is gone: note what was not told of yet."""

@@ -8,6 +8,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcmtpush.simulator.provider.fieldblock import BY_HPACK
 from tests.simulator.caller import NOW, PAYLOAD, TOKEN, TOPIC, a_jwt
 from tests.simulator.provider.case import SessionCase
 from tests.support.case import readable
@@ -147,6 +148,38 @@ class AnswerTests(SessionCase):
         caller.protocol.dataReceived(b"\0\0\x01\0\0\0\0\0\x05x")
         self.assertTrue(caller.closed)
         self.assertEqual([code for _, code, _ in caller.goodbyes], [1])
+
+    def test_no_http2_while_answers_wait(self) -> None:
+        """They never go out, and their lines say so."""
+        self.start(http2={"latency": 2})
+        caller = self.call()
+        heard = caller.push()
+        caller.protocol.dataReceived(b"\0\0\x01\0\0\0\0\0\x05x")
+        self.clock.advance(2)
+        caller.hang_up()
+        (line,) = self.journal.lines
+        self.assertEqual((line.verdict, line.http_status), ("accepted", None))
+        self.assertEqual((heard.status, self.clock.getDelayedCalls()), (0, []))
+
+    def test_many_answers(self) -> None:
+        """Whoever writes them, hpack or a short way, they say the same."""
+        self.start(
+            {"do": "refuse", "reason": "Unregistered", "token": "ffff", "timestamp": 5}
+        )
+        caller = self.call()
+        kinds: list[set[Any]] = [set(), set()]
+        ids = set()
+        for _ in range(2 * BY_HPACK):
+            for at, token in enumerate((TOKEN, BAD)):
+                heard = caller.push(path=f"/3/device/{token}")
+                ids.add(heard.headers.pop("apns-id"))
+                ids.add(heard.headers.pop("apns-unique-id", ""))
+                kinds[at].add((*heard.headers.items(), heard.body, heard.ended))
+        body = b'{"reason":"Unregistered","timestamp":5}'
+        date = ("date", "Tue, 14 Nov 2023 22:13:20 GMT")
+        self.assertEqual(kinds[0], {((":status", "200"), date, b"", True)})
+        self.assertEqual(kinds[1], {((":status", "410"), date, body, True)})
+        self.assertEqual(len(ids), 6 * BY_HPACK + 1)
 
     def test_channels(self) -> None:
         """A channel is made, used, shown and removed."""
