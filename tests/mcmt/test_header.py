@@ -207,8 +207,9 @@ class ContentTypeTests(TestCase):
     @readable
     @given(CONTENT_TYPES)
     @example('multipart/mixed;boundary="b\\\\c"')
+    @example('multipart/mixed;boundary=";\tboundary=b"')
     def test_agrees_with_the_standard_library(self, value: str) -> None:
-        """Where its two readers of parameters are of one mind, so are we."""
+        """Where its two readers are of one mind, so are we, if it can be used."""
         try:
             modern = REGISTRY("Content-Type", value)
         except Exception:  # noqa: BLE001 - it stumbles over some of these
@@ -219,7 +220,9 @@ class ContentTypeTests(TestCase):
             return
         self.assertEqual(media_type(value.encode()).decode(), modern.content_type)
         boundary = old.get_boundary() or ""
-        self.assertEqual(boundary_of(value.encode()), boundary.encode() or None)
+        usable = boundary.isascii() and boundary.isprintable()
+        expected = boundary.encode() if boundary and usable else None
+        self.assertEqual(boundary_of(value.encode()), expected)
 
     @readable
     @given(st.sampled_from(["b", "=_b", "a'()+_,-./:=?b", "0 1", "x" * 70]))
