@@ -1,4 +1,4 @@
-"""The lives of workers: started, replaced, stopped, killed.
+"""The lives of workers: started, replaced, watched, stopped, killed.
 
 When a worker may live is `mcmtpush.supervisor`'s affair.  Part of the composition root.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import define, field
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from mcmtpush.inheritance import Inheritance
@@ -25,6 +26,14 @@ from mcmtpush.supervisor import Action, Event, State
 
 LAST_SECONDS: Final = 10.0
 """What a worker that is to hurry gets before it is killed."""
+
+LOOK_SECONDS: Final = 5.0
+"""Between two looks at whether workers say anything; as often they tell counters."""
+
+SILENT_LOOKS: Final = 6
+"""Who said nothing for so many hangs.
+
+Looks are counted and not seconds, of which a machine that slept has many at once."""
 
 FORGET_SECONDS: Final = 1.0
 """Until it is said again that a worker has nothing, when that could not be noted."""
@@ -57,8 +66,11 @@ class Crew:
     posts: list[Post] = field(factory=list, init=False)
     _ended_counts: Counter[str] = field(factory=Counter, init=False)
     _path: str = field(init=False)
+    _looking: LoopingCall = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._looking = LoopingCall(self.look)
+        self._looking.clock = self.reactor
         self._path = os.pathsep.join(os.path.abspath(each) for each in sys.path)  # noqa: PTH100 - text
 
     # -- for all of them ------------------------------------------------------------
@@ -67,6 +79,14 @@ class Crew:
         """Start a process for each."""
         for post in self.posts:
             self._spawn(post)
+        self._looking.start(LOOK_SECONDS, now=False)
+
+    def look(self) -> None:
+        """Whether everybody still says something, as who is at work does."""
+        for post in self.posts:
+            if post.life.state in {State.READY, State.STOPPING}:
+                post.silence += 1
+                self._notice(post)
 
     def stop(self) -> None:
         """Have all drained; the second time, in a hurry."""
@@ -109,6 +129,7 @@ class Crew:
 
     def _spawn(self, post: Post) -> None:
         post.finished, post.reason, post.counts = False, None, Counter()
+        post.silence, post.hangs = 0, False
         post.spawned_at = self.reactor.seconds()
         child = Child(post, self.heard, self._ended)
         null = os.open(os.devnull, os.O_RDWR)
@@ -127,6 +148,24 @@ class Crew:
             os.close(null)
         started, latest = self.revision.started, self.revision.latest
         post.tell(self.inherited.first_word(post, len(self.posts), started, latest))
+
+    def _notice(self, post: Post) -> None:
+        """One that hangs is told of; once it is to end, nobody waits for it."""
+        silent = post.silence >= SILENT_LOOKS
+        if silent and post.life.state is State.STOPPING:
+            _kill(post)
+        elif silent and not post.hangs:
+            log.error(
+                "worker {number} says nothing for {seconds:.0f} s: it hangs, in a "
+                "script of policy or on its disk, and its messages wait; SIGKILL to "
+                "process {pid} has it replaced",
+                number=post.number,
+                seconds=LOOK_SECONDS * SILENT_LOOKS,
+                pid=post.process.pid,
+            )
+        elif post.hangs and not silent:
+            log.info("worker {number} is back", number=post.number)
+        post.hangs = silent
 
     def _ended(self, post: Post, how: str) -> None:
         lived = self.reactor.seconds() - post.spawned_at
@@ -195,6 +234,8 @@ class Crew:
         _cancel_timer(post)
         if not self.leaving:
             log.info("worker {number} has nothing left to do", number=post.number)
+        if not self.awaited() and self._looking.running:
+            self._looking.stop()
         self.less()
 
 

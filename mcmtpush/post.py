@@ -42,6 +42,8 @@ class Post:
         finished: it said that nothing is left to do.
         reason: why it could not start, as far as it said.
         counts: counters of its present process.
+        silence: looks at it since it last said anything.
+        hangs: that was for too long.
     """
 
     number: int
@@ -53,6 +55,8 @@ class Post:
     finished: bool = field(default=False, init=False)
     reason: str | None = field(default=None, init=False)
     counts: Counter[str] = field(factory=Counter, init=False)
+    silence: int = field(default=0, init=False)
+    hangs: bool = field(default=False, init=False)
     timer: IDelayedCall | None = field(default=None, init=False)
 
     def tell(self, order: Order) -> None:
@@ -81,6 +85,7 @@ class Child(ProcessProtocol):
         if childFD in self._lines:
             self._print(self._lines[childFD].feed(data))
         elif self._ear is not None:
+            self._post.silence = 0
             self._hear(self._ear, data)
 
     def _hear(self, ear: Ear, data: bytes) -> None:

@@ -199,13 +199,15 @@ class Worker:
         if self._ended:
             return
         self._ended = True
-        for call in (self._counting, self._looking):
-            if call.running:
-                call.stop()
+        if self._looking.running:
+            self._looking.stop()
         Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
+        # Counters are told meanwhile, too: who says nothing is taken to hang.
         await self.gateway.stopService()
+        if self._counting.running:
+            self._counting.stop()
         self.parent.tell(Counted(dict(self.gateway.counters.snapshot())))
         self._leave(0)
 

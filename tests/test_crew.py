@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from mcmtpush.crew import FORGET_SECONDS, LAST_SECONDS
+from twisted.logger import capturedLogs, formatEvent
+
+from mcmtpush.crew import FORGET_SECONDS, LAST_SECONDS, LOOK_SECONDS, SILENT_LOOKS
 from mcmtpush.duty import LEDGER
 from mcmtpush.intercom import (
     Counted,
@@ -114,6 +116,49 @@ class LifeTests(WorkersCase):
         two.dies()
         self.successResultOf(stopped)
         self.assertEqual(self.machine.getDelayedCalls(), [])
+
+    def test_hanging_at_the_end(self) -> None:
+        """Who drains says something meanwhile; who does not is killed in the end."""
+        self.begin()
+        one, two = self.machine.processes
+        stopped = self.workers.stopService()
+        for _ in range(3 * SILENT_LOOKS):
+            self.machine.advance(LOOK_SECONDS)
+            one.says(Counted({"a": 1}))
+            if two.killed:
+                two.dies()
+        self.assertEqual((one.killed, two.killed), ([], ["KILL"]))
+        self.assertNoResult(stopped)
+        one.dies(0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.machine.getDelayedCalls(), [])
+
+    def test_hanging_at_work(self) -> None:
+        """It is told of once, and when it is back; nobody is killed."""
+        self.begin()
+        one, two = self.machine.processes
+        with capturedLogs() as events:
+            for _ in range(2 * SILENT_LOOKS):
+                self.machine.advance(LOOK_SECONDS)
+                one.says(Counted({}))
+            two.says(Counted({}))
+            self.machine.advance(LOOK_SECONDS)
+        hangs, back = map(formatEvent, events)
+        self.assertIn("worker 2 says nothing for 30 s", hangs)
+        self.assertEqual(back, "worker 2 is back")
+        self.assertEqual((one.killed, two.killed), ([], []))
+        self.stop(one, two)
+
+    def test_a_machine_that_slept(self) -> None:
+        """Much time at once is no silence."""
+        self.begin()
+        one, two = self.machine.processes
+        stopped = self.workers.stopService()
+        self.machine.advance(1000 * LOOK_SECONDS)
+        self.assertEqual((one.killed, two.killed), ([], []))
+        one.dies(0)
+        two.dies(0)
+        self.successResultOf(stopped)
 
     def test_not_understood(self) -> None:
         """Who says odd things is killed, and nothing more is heard of it."""

@@ -194,7 +194,7 @@ class WorkTests(WorkerCase):
         self.assertEqual(self.interval(read), 6)
 
     def test_stop(self) -> None:
-        """Drained, the last counters told, then the end."""
+        """Drained, counters told meanwhile and at last, then the end."""
         self.worker.start()
         self.told()
         self.hear(Stop(False), Resume(), Follow(""))
@@ -202,12 +202,15 @@ class WorkTests(WorkerCase):
         self.assertEqual(self.gateway.calls, ["start", "stop"])
         self.gateway.counters.add("a")
         self.machine.advance(60)
-        self.assertEqual(self.told(), [])
-        self.gateway.drained.callback(None)
         self.assertEqual(self.told(), [Counted({"a": 1})])
+        self.gateway.counters.add("a")
+        self.gateway.drained.callback(None)
+        self.assertEqual(self.told(), [Counted({"a": 2})])
         self.assertEqual(self.machine.stops, 0)
         self.lose()
         self.assertEqual((self.machine.stops, self.worker.code), (1, 0))
+        self.machine.advance(60)
+        self.assertEqual(self.told(), [])
 
     def test_in_a_hurry(self) -> None:
         """At once or later."""
