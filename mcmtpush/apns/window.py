@@ -62,6 +62,7 @@ PRESUMED: Final = Accepted("presumed")
 PROVEN: Final = Accepted("proven")
 DISCARDED: Final = Discarded()
 UNDECIDED: Final = Undecided()
+MISNAMED: Final = Undecided("Answer that named no notification of this connection")
 
 _HALF: Final = LAST_IDENTIFIER // 2
 
@@ -97,6 +98,7 @@ class Window:
             proved to be, refused (one at most), or showed to be discarded.
         flush_identifier: of the flush that was written; None before.
         flushed: the answer was about the flush.
+        misnamed: it was about nothing that was written.
         over: an answer or the end has come.
     """
 
@@ -125,6 +127,7 @@ class Window:
         self.lost = 0
         self.flush_identifier: int | None = None
         self.flushed = False
+        self.misnamed = False
         self.over = False
 
     def __len__(self) -> int:
@@ -201,7 +204,8 @@ class Window:
             self.flushed = True
             return self._prove()
         age = self._age(identifier)
-        return self.end() if age is None else self._divide(status, age)
+        self.misnamed = age is None
+        return self._end(MISNAMED) if age is None else self._divide(status, age)
 
     def _is_flush(self, status: int, identifier: int) -> bool:
         """Some gateways named 0 instead of a frame whose token was empty."""
@@ -240,8 +244,11 @@ class Window:
 
     def end(self) -> list[Attempt]:
         """All the rest, of which nobody will ever know."""
+        return self._end(UNDECIDED)
+
+    def _end(self, outcome: Outcome) -> list[Attempt]:
         settled = self._empty()
-        _mark(settled, UNDECIDED)
+        _mark(settled, outcome)
         self.undecided += len(settled)
         return settled
 

@@ -37,7 +37,7 @@ from mcmtpush.delivery.settlement import Settlement
 from mcmtpush.delivery.silence import Silence, granularity_of
 from mcmtpush.delivery.state import ENDING, LISTENING, State
 from mcmtpush.delivery.timetable import Timetable
-from mcmtpush.delivery.voice import Voice
+from mcmtpush.delivery.voice import Voice, misnamed
 from mcmtpush.errors import RemoteProtocolError
 from mcmtpush.ports import Clock, Hooks, Now
 from mcmtpush.values import Attempt, Entry
@@ -73,11 +73,11 @@ class BinaryConnection(Link):
     is what it may carry at first, see `pace`, 0 means no limit.
 
     Attributes:
-        answered: an answer has come that was not about the flush.
+        answered: an answer has come that was about a notification, not the flush.
+        farewell: why it is no good, where the end itself does not tell.
     """
 
     trouble = ""
-    farewell = ""
     crowded = False
 
     def __init__(
@@ -118,6 +118,7 @@ class BinaryConnection(Link):
         )
         self._reader = ErrorReader()
         self.answered = False
+        self.farewell = ""
 
     # -- what the owner asks ------------------------------------------------------
 
@@ -219,6 +220,7 @@ class BinaryConnection(Link):
         except RemoteProtocolError as error:
             Voice(self.remote_ip).broke_rules(error)
             self._counters.add("delivery.protocol_errors")
+            self.farewell = str(error)
             self.abort()
             return
         if packet is not None:
@@ -252,7 +254,10 @@ class BinaryConnection(Link):
     def _answer(self, packet: ErrorPacket) -> None:
         window = self._window
         settled = self._settlement.answer(packet, self.remote_ip)
-        self.answered = not window.flushed
+        self.answered = not (window.flushed or window.misnamed)
+        if window.misnamed:
+            # It shows nothing to be taken: as good as no answer.
+            self.farewell = misnamed(packet)
         if settled:
             self._owner.settled(self, settled)
         if window.flushed:

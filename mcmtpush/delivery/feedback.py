@@ -93,7 +93,7 @@ class FeedbackConnection(Protocol):
         if torn:
             return f"cut off {torn} bytes into a record, which is dropped ({text})"
         # Not every server says goodbye in TLS; one that said nothing at all and
-        # went without it may just as well have refused our certificate.
+        # reset the connection may just as well have refused our certificate.
         read_to_the_end = (ConnectionDone, ConnectionLost) if self._count else ()
         return None if reason.check(ConnectionDone, *read_to_the_end) else text
 

@@ -69,3 +69,11 @@ class Voice:
 
     def _warn(self, text: str, /, **facts: object) -> None:
         _log.warn(text, peer=self.peer, **facts)
+
+
+def misnamed(packet: ErrorPacket) -> str:
+    """Why a connection ended that was answered for what was never written there."""
+    return (
+        f"it answered {packet.status} ({status_text(packet.status)}) for "
+        f"{packet.identifier}, which was never written there"
+    )

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 
 from mcmtpush.apns.window import (
     LAST_IDENTIFIER,
+    MISNAMED,
     UNDECIDED,
     Window,
     following,
@@ -143,14 +144,14 @@ class TableTests(TestCase):
 
     def test_not_written_yet(self) -> None:
         """An identifier of the future names nobody: nothing can be concluded."""
-        self.assertEqual(outcomes(self.window.answer(8, 9)), [Undecided()] * 5)
+        self.assertEqual(outcomes(self.window.answer(8, 9)), [MISNAMED] * 5)
         self.assertEqual(self.window.undecided, 5)
 
     def test_zero(self) -> None:
         """No notification has identifier 0, whatever the status."""
         for status in (0, 2, 8, 10, 128, 255):
             window = filled(presumed=3, unsettled=2)
-            self.assertEqual(outcomes(window.answer(status, 0)), [Undecided()] * 2)
+            self.assertEqual(outcomes(window.answer(status, 0)), [MISNAMED] * 2)
 
     def test_end(self) -> None:
         """No answer came: nobody knows, and what was presumed stays presumed."""
@@ -200,7 +201,7 @@ class FlushTests(TestCase):
         self.assertEqual(self.fate(), (3, 0, 0, True))
         for status in (0, 1, 8, 10, 128, 255):
             self.setUp()
-            self.assertEqual(outcomes(self.window.answer(status, 0)), [Undecided()] * 5)
+            self.assertEqual(outcomes(self.window.answer(status, 0)), [MISNAMED] * 5)
             self.assertEqual(self.fate(), (0, 0, 0, False))
 
     def test_void(self) -> None:
@@ -225,7 +226,7 @@ class FlushTests(TestCase):
 
     def test_behind_the_flush(self) -> None:
         """What was never written is no flush either."""
-        self.assertEqual(outcomes(self.window.answer(2, 10)), [Undecided()] * 5)
+        self.assertEqual(outcomes(self.window.answer(2, 10)), [MISNAMED] * 5)
         self.assertFalse(self.window.flushed)
 
     def test_nothing_behind_it(self) -> None:
@@ -419,7 +420,7 @@ class NaiveWindow:
         self.look_back(status, named)
         for identifier, _ in self.unsettled:
             if named not in self.history:
-                result[identifier] = Undecided()
+                result[identifier] = MISNAMED
                 continue
             before = self.history.index(identifier) - self.history.index(named)
             if before < 0:

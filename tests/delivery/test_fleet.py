@@ -46,20 +46,29 @@ class OpeningTests(PoolCase):
             self.assertLessEqual(len(self.gateways.pending), CONNECTING_LIMIT)
         self.assertEqual(self.pool.connections, 10)
 
+    def feed(self, rows: range) -> None:
+        """More for the queue."""
+        self.queue.entries += [an_entry(row) for row in rows]
+        self.queue.resident += len(rows)
+
     def test_replaces_at_once(self) -> None:
         """Connections that answers ended are replaced together, however many."""
-        self.make(4000, max_outbound_connections=12, guard=OFF)
+        self.make(12_000, max_outbound_connections=12, guard=OFF)
         self.work()
         while self.gateways.pending:
             self.gateways.accept(len(self.gateways.pending))
             self.turns()
-        self.queue.entries += [an_entry(row) for row in range(5000, 9000)]
-        self.queue.resident += 4000
+        self.feed(range(15_000, 27_000))
+        self.work()
+        self.assertTrue(all(len(wire.frames) >= 20 for wire in self.gateways.wires))
+        opening = len(self.gateways.pending)
+        self.feed(range(30_000, 42_000))
         for wire in list(self.gateways.wires):
             wire.object_to(20)
         self.turns()
-        self.assertEqual(len(self.gateways.pending), len(self.gateways.wires))
-        self.assertGreaterEqual(len(self.gateways.pending), 2 * CONNECTING_LIMIT)
+        replaced = len(self.gateways.pending) - opening
+        self.assertEqual(replaced, len(self.gateways.wires))
+        self.assertGreaterEqual(replaced, 2 * CONNECTING_LIMIT)
 
     def test_a_pause_concerns_one_slot(self) -> None:
         """A first notification that is refused keeps no other slot from opening."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcmtpush.apns.frames import encode_error
+from mcmtpush.apns.window import MISNAMED
 from mcmtpush.delivery.binary import ANSWER_SECONDS
 from mcmtpush.values import Discarded, Refused, Undecided
 from tests.delivery.speaking import PRESUMED, PROVEN, BinaryConnectionCase
@@ -87,8 +88,13 @@ class AnswerTests(BinaryConnectionCase):
         """An identifier that was never written decides nothing."""
         self.attempt(1, 2)
         self.wire.say(encode_error(8, 99))
-        self.assertEqual(self.outcomes(), [(1, Undecided()), (2, Undecided())])
+        self.assertEqual(self.outcomes(), [(1, MISNAMED), (2, MISNAMED)])
         self.assertEqual(self.count("undecided"), 2)
+        self.assertFalse(self.connection.answered)
+        self.assertEqual(
+            self.connection.farewell,
+            "it answered 8 (Invalid Token) for 99, which was never written there",
+        )
 
     def test_nonsense(self) -> None:
         """Bytes that begin no answer end the connection, and nothing is known."""
@@ -99,6 +105,7 @@ class AnswerTests(BinaryConnectionCase):
         self.wire.close()
         self.assertEqual(self.outcomes(), [(1, Undecided())])
         self.assertEqual(self.count("protocol_errors"), 1)
+        self.assertIn("the gateway sent 0x48", self.connection.farewell)
 
 
 class EndTests(BinaryConnectionCase):

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from mcmtpush.apns.frames import encode_error
+from mcmtpush.apns.window import MISNAMED
 from mcmtpush.config.views import (
     DeliverySettings,
     Route,
@@ -199,6 +200,23 @@ class EndTests(SlotCase):
         wire.close()
         self.assertEqual(self.outcomes(), [Undecided(), Undecided()])
         self.assertEqual((self.slot.phase, self.slot.failures), (Phase.WAITING, 1))
+
+    def test_answer_to_nobody(self) -> None:
+        """An answer for what was never written shows no acceptance: a failure."""
+        for failures in (1, 2, 3):
+            wire = self.ready()
+            self.attempt(1, 2)
+            wire.say(encode_error(10, 0))
+            wire.close()
+            self.assertEqual(self.slot.phase, Phase.WAITING)
+            self.assertEqual(self.slot.failures, failures)
+            self.clock.advance(60)
+        self.assertEqual(self.outcomes(), [MISNAMED] * 6)
+        self.assertEqual(
+            self.watcher.failures[-1][1],
+            "closed before it accepted anything (it answered 10 (Shutdown) for 0, "
+            "which was never written there)",
+        )
 
     def test_closed_after_something(self) -> None:
         """A close after silence was had is ordinary: it may be opened at once."""

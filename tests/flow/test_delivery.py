@@ -156,6 +156,20 @@ class RetryTests(FlowCase):
         injection = pipe.inject()
         pipe.run(30)
         self.assert_records(pipe, injection, "TD")
+        text = "Answer that named no notification of this connection"
+        self.assertEqual(pipe.records("T")[0].detail, text)
+        self.assert_at_rest(pipe)
+
+    def test_answers_for_strangers_are_no_storm(self) -> None:
+        """A gateway that says nothing else is tried ever more seldom."""
+        odd = Answer(identifier=0)
+        pipe = self.pipe(script(action=Action.REFUSE, every=1, status=10, answer=odd))
+        injection = pipe.inject()
+        pipe.run(300)
+        self.assertLess(len(pipe.records("T")), 14)
+        pipe.follow(Script())
+        pipe.run(120)
+        self.assertEqual(len(pipe.judged(injection, "accepted")), 1)
         self.assert_at_rest(pipe)
 
     def test_clock_set_back_does_not_delay(self) -> None:
