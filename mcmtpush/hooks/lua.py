@@ -34,6 +34,10 @@ PRINT_LIMIT: Final = 1000
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Of the interpreter's memory, above `memory_limit`."""
 
+LEAST_SECONDS: Final = 1.0
+SECONDS_PER_INSTRUCTION: Final = 1e-7
+"""Of processor time for one call: some fifty times what short instructions take."""
+
 JSON_ERRORS: Final[Mapping[str, int]] = {
     "ERROR_DEPTH": 2,
     "ERROR_PARSE_EOF": 3,
@@ -165,7 +169,7 @@ class LuaLoader:
             return []
         if self._lua is None:
             self._open(script)
-        chunk = _compile(self._library, self._lua, source)
+        chunk = self._prelude.confine(_compile(self._library, self._lua, source))
         explain = partial(self._explain, _chunk_name(source))
         run = Provider(script.name, {INIT: partial(self._call, chunk)}, explain)
         self._script = script
@@ -243,6 +247,9 @@ class LuaLoader:
         return {
             "instruction_limit": script.instruction_limit,
             "memory_limit": script.memory_limit,
+            "seconds": max(
+                LEAST_SECONDS, script.instruction_limit * SECONDS_PER_INSTRUCTION
+            ),
             "constants": _CONSTANTS,
             "apn_status_classifier": api.apn_status_classifier,
             "json_errors": JSON_ERRORS,

@@ -10,6 +10,57 @@ local debug, coroutine = debug, coroutine
 local error, rawpcall, rawxpcall, type, tostring = error, pcall, xpcall, type, tostring
 local create, resume, sethook = coroutine.create, coroutine.resume, debug.sethook
 local getinfo, concat, collect = debug.getinfo, table.concat, collectgarbage
+local setfenv, select, clock = setfenv, select, os.clock
+local find, gsub = string.find, string.gsub
+local rawpairs, rawipairs = pairs, ipairs
+
+-- -- what scripts call _G -----------------------------------------------------------
+--
+-- A table of their own, with copies of the libraries.  The library that runs Lua looks
+-- up names in the real one outside any protection: an error there, as one that a
+-- metatable of a script raises, would end the process.
+
+local function copy(library)
+  local made = {}
+  for name, value in rawpairs(library) do
+    made[name] = value
+  end
+  return made
+end
+
+local string, table, math = copy(string), copy(table), copy(math)
+local coroutine = copy(coroutine)
+local os = { clock = os.clock, date = os.date, difftime = os.difftime, time = os.time }
+string.dump = nil
+
+local env = {
+  assert = assert,
+  error = error,
+  getmetatable = getmetatable,
+  next = next,
+  rawequal = rawequal,
+  rawget = rawget,
+  rawset = rawset,
+  select = select,
+  setmetatable = setmetatable,
+  tonumber = tonumber,
+  tostring = tostring,
+  type = type,
+  unpack = unpack,
+  coroutine = coroutine,
+  math = math,
+  os = os,
+  string = string,
+  table = table,
+  _VERSION = _VERSION,
+}
+env._G = env
+
+-- Texts find what scripts add to `string`; their metatable, and that of the program's
+-- values, is out of reach.
+local texts, values = debug.getmetatable(""), debug.getmetatable(lent.null)
+texts.__index, texts.__metatable = string, false
+values.__metatable = false
 
 -- -- a bound ------------------------------------------------------------------------
 
@@ -18,6 +69,13 @@ local STEP = (LIMIT > 0 and LIMIT < 1000) and LIMIT or 1000
 local TOO_LONG = "it took more than " .. LIMIT .. " instructions (instruction_limit)"
 local TOO_MUCH = "not enough memory (memory_limit)"
 local left, exhausted = 0, nil
+
+-- Instructions may be long ones.  Of the processor's time, not of the day's: who else
+-- is at work on the machine does not make a script fail.
+local SECONDS = lent.seconds
+local TOO_SLOW = "it took more than " .. SECONDS .. " s of processor time: make fewer or"
+  .. " shorter texts and tables, or raise instruction_limit (1 s for each 10000000)"
+local deadline, look = nil, 0 -- known after the first STEP: most calls are shorter
 
 -- -- garbage ------------------------------------------------------------------------
 --
@@ -58,6 +116,15 @@ local function tick()
       exhausted = TOO_LONG
       error(TOO_LONG, 2)
     end
+    if left <= look then
+      look = left - 4 * STEP -- to ask costs as much as a few hundred instructions
+      local now = clock()
+      deadline = deadline or now + SECONDS
+      if now > deadline then
+        exhausted = TOO_SLOW
+        error(TOO_SLOW, 2)
+      end
+    end
   end
   if used() > enough and starved() then
     exhausted = TOO_MUCH
@@ -73,21 +140,81 @@ local function pass(...)
   return ...
 end
 
--- The one instruction that can take as much as it likes.
-local rep = string.rep
+-- Library functions whose time grows with what they are given or make: so much counts
+-- as instructions, about as many as would take that time.
+local LONG = 1000
+local lib = { string = copy(string), table = copy(table) }
 
-function string.rep(text, times)
-  if MEMORY > 0 and #text * times > MEMORY then
-    error(TOO_MUCH, 2)
+local function spend(amount)
+  if LIMIT > 0 and amount > LONG then
+    left = left - amount / 4
+    if left <= 0 then
+      exhausted = TOO_LONG
+      error(TOO_LONG, 3)
+    end
   end
-  return rep(text, times)
 end
 
-function pcall(f, ...)
+local function paid(made, ...)
+  spend(#made)
+  return made, ...
+end
+
+function string.rep(text, times)
+  local size = #text * times
+  if MEMORY > 0 and size > MEMORY then
+    error(TOO_MUCH, 2)
+  end
+  spend(size + times) -- of nothing it may make a great many, too
+  return (lib.string.rep(text, times))
+end
+
+for _, name in rawipairs({ "upper", "lower", "reverse" }) do
+  local make = string[name]
+  string[name] = function(text)
+    return paid(make(text))
+  end
+end
+
+function string.format(...)
+  return paid(lib.string.format(...))
+end
+
+function string.gsub(...)
+  return paid(lib.string.gsub(...))
+end
+
+function table.concat(...)
+  return paid(lib.table.concat(...))
+end
+
+-- Moves all that is behind it.
+function table.insert(list, ...)
+  if select("#", ...) > 1 and type(list) == "table" then
+    spend(4 * #list)
+  end
+  return (lib.table.insert(list, ...))
+end
+
+function table.remove(list, ...)
+  if select("#", ...) > 0 and type(list) == "table" then
+    spend(4 * #list)
+  end
+  return (lib.table.remove(list, ...))
+end
+
+function table.sort(list, ...)
+  if type(list) == "table" then
+    spend(100 * #list)
+  end
+  return (lib.table.sort(list, ...))
+end
+
+function env.pcall(f, ...)
   return pass(rawpcall(f, ...))
 end
 
-function xpcall(f, handler)
+function env.xpcall(f, handler)
   return pass(rawxpcall(f, handler))
 end
 
@@ -143,6 +270,7 @@ end
 
 local function call(f, self, a, b)
   left, exhausted, source, line = LIMIT, nil, "", 0
+  deadline, look = nil, LIMIT
   calls = calls + 1
   if calls >= CALLS or used() > enough then
     starved() -- nothing of the calls before is in use any more
@@ -156,13 +284,11 @@ sethook(tick, "", STEP)
 
 -- -- what is known of the program's values ------------------------------------------
 
-debug.getmetatable(lent.null).__len = function(value)
+values.__len = function(value)
   return lent.length(value)
 end
 
-local rawpairs, rawipairs = pairs, ipairs
-
-function pairs(value)
+function env.pairs(value)
   if type(value) ~= "userdata" then
     return rawpairs(value)
   end
@@ -176,7 +302,7 @@ function pairs(value)
   end
 end
 
-function ipairs(value)
+function env.ipairs(value)
   if type(value) ~= "userdata" then
     return rawipairs(value)
   end
@@ -197,16 +323,16 @@ local registered, open = {}, false
 local delivery, core, apn = {}, {}, {}
 for name, value in rawpairs(lent.constants) do
   core[name] = value
-  if name:find("^DELIVERY_") then
+  if find(name, "^DELIVERY_") then
     delivery[name] = value
-  elseif name:find("^APNS_") then
+  elseif find(name, "^APNS_") then
     apn[name] = value
   end
-  _G[name] = value
+  env[name] = value
 end
 apn.apn_status_classifier = lent.apn_status_classifier
 
-msys = { core = core, apn = apn, delivery = delivery, extended = { message = {} } }
+local msys = { core = core, apn = apn, delivery = delivery, extended = { message = {} } }
 
 function msys.registerModule(name, functions)
   if not open then
@@ -218,7 +344,7 @@ function msys.registerModule(name, functions)
   registered[#registered + 1] = { name, functions }
 end
 
-json = {
+local json = {
   decode = lent.decode,
   encode = lent.encode,
   new = lent.new,
@@ -229,13 +355,15 @@ for name, value in rawpairs(lent.json_errors) do
   json[name] = value
 end
 
-function print(...)
+function env.print(...)
   local texts = {}
   for at = 1, select("#", ...) do
     texts[at] = tostring((select(at, ...)))
   end
   lent.print(concat(texts, "\t"))
 end
+
+env.msys, env.json = msys, json
 
 local loaded = {
   strict = true,
@@ -251,11 +379,16 @@ local loaded = {
   math = math,
 }
 
-function require(name)
-  local key = (tostring(name):gsub("/", "."))
+local function confine(chunk)
+  return setfenv(chunk, env)
+end
+
+function env.require(name)
+  local wanted = tostring(name)
+  local key = gsub(wanted, "/", ".")
   if loaded[key] == nil then
     loaded[key] = true
-    local result = lent.compile(name)()
+    local result = confine(lent.compile(wanted))()
     if result ~= nil then
       loaded[key] = result
     end
@@ -265,14 +398,13 @@ end
 
 -- -- no way out ---------------------------------------------------------------------
 
-os = { clock = os.clock, date = os.date, difftime = os.difftime, time = os.time }
-string.dump = nil
 _G.debug, _G.io, _G.package, _G.module, _G.python, _G.newproxy = nil, nil, nil, nil, nil, nil
 _G.dofile, _G.load, _G.loadfile, _G.loadstring = nil, nil, nil, nil
 _G.collectgarbage, _G.getfenv, _G.setfenv, _G.gcinfo = nil, nil, nil, nil
 
 return {
   call = call,
+  confine = confine,
   where = function()
     return source, line
   end,

@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs, formatEvent
 
 from mcmtpush.config.views import ScriptSettings
 from mcmtpush.errors import ConfigErrors, HookError
-from mcmtpush.hooks import api
+from mcmtpush.hooks import api, lua
 from mcmtpush.hooks.chain import Chain
 from mcmtpush.hooks.loading import check, load
 from mcmtpush.hooks.lua import filter_attribute
@@ -384,6 +384,63 @@ class FaultTests(LuaCase):
                 chain.call(REQUEST, request, self.message())
 
 
+class GlobalsTests(LuaCase):
+    """What scripts do to their names stays theirs: none of it ends the process."""
+
+    def test_strict(self) -> None:
+        """The idiom works, whether a hook fails or not, and in every script."""
+        self.write(
+            "setmetatable(_G, {__index = function(t, k)\n"
+            "  error('undeclared variable ' .. k, 2) end})",
+            "strict",
+        )
+        self.write(
+            "local mod = {}\nfunction mod:apn_request_eval(req)\n"
+            "if req.token == 'x' then return 0 end\nreturn nosuch\nend\n" + REGISTER
+        )
+        chain = self.load(evolve(SCRIPT, source="strict"), SCRIPT)
+        request = a_request()
+        error = self.assertRaises(
+            HookError, chain.call, REQUEST, request, self.message()
+        )
+        place = f"{FOLDER}/strict.lua:2"  # where it was raised
+        self.assertEqual(error.reason, f"{place}: undeclared variable nosuch")
+        request.token = "x"
+        chain.call(REQUEST, request, self.message())
+
+    def test_everything_is_gone(self) -> None:
+        """Without any name, a script's error is told as ever."""
+        for body in (
+            "setmetatable(_G, {__index = error, __newindex = error})",
+            "rawset(_G, 'debug', {traceback = error})",
+            "local set, all = rawset, _G for k in pairs(all) do set(all, k, nil) end",
+            (
+                "for _, l in ipairs{string, table, math, os} do for k in pairs(l) do"
+                " l[k] = nil end end"
+            ),
+        ):
+            error = self.fails(f"{body} local x = nil .. 'a'")
+            self.assertIn("attempt to concatenate a nil value", error.reason)
+
+    def test_one_table(self) -> None:
+        """`_G` is that of modules, too, and texts know what is added to `string`."""
+        self.write("function string.twice(s) return s .. s end word = 'w'", "lib")
+        self.write(
+            "require('lib') assert(_G._G == _G and _G.word == 'w' and word == 'w')\n"
+            "assert(('a'):twice() == 'aa')"
+        )
+        self.load()
+
+    def test_metatables(self) -> None:
+        """Those of texts and of the program's values are out of reach."""
+        self.request(
+            "for _, v in ipairs{'', req, msg, req.json, json.null, print} do\n"
+            "assert(not getmetatable(v)) end\n"
+            "assert(not getmetatable(msg.context_get))\n"
+            "local m = {} assert(getmetatable(setmetatable({}, m)) == m)"
+        )
+
+
 class LimitTests(LuaCase):
     """What one call may take."""
 
@@ -410,6 +467,63 @@ class LimitTests(LuaCase):
             chain.call(REQUEST, a_request(), self.message())
         self.script = evolve(SCRIPT, instruction_limit=1000)
         self.assertIn("instruction_limit", self.fails("for i = 1, 9000 do end").reason)
+
+    def test_long_instructions(self) -> None:
+        """Of long texts and tables a call makes few, however it catches errors."""
+        table = "local t = {} for i = 1, 50000 do t[i] = i end "
+        for body in (
+            "local t = {} while true do t[#t + 1] = ('x'):rep(1000000) end",
+            "while true do pcall(string.rep, 'x', 1000000) end",
+            "while true do coroutine.wrap(string.rep)('x', 1000000) end",
+            "local s = ('').rep('', 1e9)",
+            "local s = ('x'):rep(100000) while true do local u = s:upper() end",
+            "local s = ('x'):rep(100000) while true do local u = s:gsub('y', '') end",
+            "local t = {('x'):rep(100000)} while true do local u = table.concat(t) end",
+            "local s = ('x'):rep(100000) while true do string.format('%s', s) end",
+            table + "while true do table.sort(t) end",
+            table + "while true do table.insert(t, 1, 1) end",
+            table + "while true do table.remove(t, 1) end",
+        ):
+            self.assertIn("instructions (instruction_limit)", self.fails(body).reason)
+
+    def test_charged_functions(self) -> None:
+        """They answer as Lua's own do."""
+        self.request(
+            "assert(('ab'):rep(2) == 'abab' and ('x'):rep('3') == 'xxx')\n"
+            "assert(('x'):rep(-1) == '' and string.upper(5) == '5')\n"
+            "local s, n = ('aa'):gsub('a', 'b') assert(s == 'bb' and n == 2)\n"
+            "assert(('%d-%s'):format(1, 'x') == '1-x')\n"
+            "local t = {1, 2} table.insert(t, 3) table.insert(t, 1, 0)\n"
+            "assert(table.concat(t, ',') == '0,1,2,3')\n"
+            "assert(table.remove(t) == 3 and table.remove(t, 1) == 0)\n"
+            "table.sort(t, function(a, b) return a > b end) assert(t[1] == 2)"
+        )
+        for body, reason in (
+            ("table.insert({}, 1, 2, 3)", "wrong number of arguments to 'insert'"),
+            ("table.sort(1)", "bad argument #1 to 'sort'"),
+            ("string.format('%d', 'x')", "bad argument #2 to 'format'"),
+        ):
+            self.assertIn(reason, self.fails(body).reason)
+
+    def test_time(self) -> None:
+        """Few instructions may take long, too; the next call has its own time."""
+        self.patch(lua, "LEAST_SECONDS", 0.02)
+        self.patch(lua, "SECONDS_PER_INSTRUCTION", 0)
+        chain = self.functions(
+            **{
+                REQUEST: "if req.token == 'x' then return 0 end\n"
+                "local s = ('x'):rep(100000)\n"
+                "while true do pcall(string.find, s, 'y') end"
+            }
+        )
+        request = a_request()
+        error = self.assertRaises(
+            HookError, chain.call, REQUEST, request, self.message()
+        )
+        self.assertIn("more than 0.02 s of processor time", error.reason)
+        self.assertEqual(error.line, 5)
+        request.token = "x"
+        chain.call(REQUEST, request, self.message())
 
     def test_no_limit(self) -> None:
         """0 is none."""
