@@ -22,7 +22,7 @@ from mcmtpush.judges import JUDGES
 from mcmtpush.verbs.channels import channels
 from mcmtpush.verbs.keys import keys
 from mcmtpush.verbs.migrate import migrate
-from mcmtpush.verbs.output import print_json
+from mcmtpush.verbs.output import Outspoken, print_json
 from mcmtpush.verbs.queue import queue
 from mcmtpush.verbs.send import send
 from mcmtpush.verbs.spool import dead, spool
@@ -31,7 +31,7 @@ from mcmtpush.verbs.spool import dead, spool
 _CONFIGURATION = click.Path(exists=True, dir_okay=False)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Outspoken, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mcmtpush")
 def main() -> None:
     """Push notifications the way mail is sent.

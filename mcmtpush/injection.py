@@ -117,7 +117,12 @@ def inject(
     client = smtplib.SMTP(local_hostname=hostname, timeout=TIMEOUT_SECONDS)
     try:
         return _converse(client, server, sender, recipient, content)
-    except smtplib.SMTPServerDisconnected:
+    except smtplib.SMTPServerDisconnected as error:
+        if isinstance(error.__context__, TimeoutError):  # it is smtplib that hung up
+            raise InjectionError(
+                f"{server} did not answer within {TIMEOUT_SECONDS:.0f} seconds: look "
+                "into its log before you send again"
+            ) from None
         raise InjectionError(
             f"{server} hung up before it answered: look into its log"
         ) from None

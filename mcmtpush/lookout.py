@@ -5,7 +5,7 @@ Part of the composition root.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from attrs import define, field
@@ -39,6 +39,9 @@ class OrderSource(Protocol):
 class Lookout:
     """Looks for orders from `start` to `stop`, and after the one under way.
 
+    An order that cannot be begun keeps no other waiting: it is tried again at every
+    look, and spoken of once.
+
     Attributes:
         go_on: with the order under way; whether there still is one.
         begin: to carry out the order of this name.
@@ -49,6 +52,8 @@ class Lookout:
     go_on: Callable[[], bool]
     begin: Callable[[str], None]
     _timer: IDelayedCall | None = field(default=None, init=False)
+    _skipped: set[str] = field(factory=set, init=False)
+    _trouble: str | None = field(default=None, init=False)  # of the last look
 
     def start(self) -> None:
         """Look at once, and from now on."""
@@ -62,9 +67,28 @@ class Lookout:
 
     def _look(self) -> None:
         self._timer = self.clock.callLater(LOOK_SECONDS, self._look)
+        trouble = None
         try:
             if not self.go_on():
-                for name in self.orders.pending()[:1]:
-                    self.begin(name)
+                self._begin_one(self.orders.pending())
         except SpoolError as error:
-            log.error("{error}", error=str(error))
+            trouble = str(error)
+            if trouble != self._trouble:
+                log.error("{error}", error=trouble)
+        self._trouble = trouble
+
+    def _begin_one(self, names: Sequence[str]) -> None:
+        """The first that can be."""
+        self._skipped.intersection_update(names)
+        for name in names:
+            try:
+                self.begin(name)
+            except SpoolError as error:
+                self._skip(name, error)
+            else:
+                return
+
+    def _skip(self, name: str, error: SpoolError) -> None:
+        if name not in self._skipped:
+            self._skipped.add(name)
+            log.error("{error}; it waits until that is mended", error=str(error))

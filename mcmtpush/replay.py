@@ -242,11 +242,12 @@ class Replay:
             return
         new_id = id_in(reply.text)
         self.replayed += 1
-        self.say(f"{letter.id} replayed as {new_id}")
+        # Before anything is printed: a line may fail, and what was sent is sent.
         try:
             self.letters.mark(letter, new_id)
         except SpoolError as error:
             self.stopped = f"{letter.id} could not be marked as replayed: {error}"
+        self.say(f"{letter.id} replayed as {new_id}")
 
     def _fail(self, id: str, reason: str) -> None:  # noqa: A002 - as above
         self.failed += 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from mcmtpush import cli
 from mcmtpush._version import __version__
+from mcmtpush.verbs.output import answering
 from tests.support.case import TestCase, readable
 
 
@@ -64,6 +67,33 @@ class MainTests(CliCase):
             for verb in ("check", "explain", "send"):
                 self.assertIn(f"  {verb} ", result.stdout)
                 self.assertIn("Exit code: 0", self.run_verb(verb, option).stdout)
+
+    def test_output_that_fails(self) -> None:
+        """A line and 3; a pipe that nobody reads ends quietly."""
+        program = (sys.executable, "-m", "mcmtpush.cli")
+        for words in (("check", self.path), ("--help",)):
+            with Path("/dev/full").open("wb") as full:
+                done = subprocess.run(
+                    (*program, *words), stdout=full, stderr=subprocess.PIPE, check=False
+                )
+            self.assertEqual(done.returncode, 3, words)
+            self.assertEqual(
+                done.stderr,
+                b"mcmtpush: cannot write the answer: No space left on device\n",
+            )
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            (*program, "check", self.path),
+            stdout=writer, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (3, b""))
+
+    def test_files_are_not_the_output(self) -> None:
+        """An error that names a file is no trouble with the output."""
+        with self.assertRaises(FileNotFoundError), answering():
+            raise FileNotFoundError(2, "No such file or directory", "x")
 
     def test_unusable_arguments(self) -> None:
         """What makes no sense ends with 2 and a line that says why."""

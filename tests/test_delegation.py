@@ -78,6 +78,14 @@ class DelegationTests(TestCase):
         self.delegation.note(1, "1", {"refused": "no text"})
         self.assertEqual(self.folder.answers, {"1": {"refused": "no text"}})
 
+    def test_unreadable(self) -> None:
+        """An order that cannot be read keeps no other waiting."""
+        self.folder.unreadable.add("1")
+        self.give("1", "2")
+        self.delegation.note(1, "2", {"purged": 1})
+        self.delegation.note(2, "2", {"purged": 1})
+        self.assertEqual(self.folder.answers, {"2": {"purged": 2}})
+
     def test_a_folder_that_fails(self) -> None:
         """It is looked at again; an answer that cannot be left waits."""
         self.folder.fails = True

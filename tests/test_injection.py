@@ -33,10 +33,11 @@ ANSWERS = {
 class ScriptedSocket:
     """A server's end: answers by verb, and keeps what it was told.
 
-    A verb without an answer hangs up.
+    A verb without an answer hangs up, or is followed by silence.
     """
 
     answers: Mapping[str, str]
+    silence: bool = False
     told: list[str] = field(factory=list)
     content: bytes = b""
     _lines: list[bytes] = field(factory=list)
@@ -62,6 +63,8 @@ class ScriptedSocket:
         return self
 
     def readline(self, _limit: int) -> bytes:
+        if self.silence and not self._lines:
+            raise TimeoutError("timed out")
         return self._lines.pop(0) if self._lines else b""
 
     def close(self) -> None:
@@ -143,6 +146,13 @@ class InjectTests(DialogueCase):
         for verb in ("connect", "ehlo", "mail", "data", "end"):
             self.serve(**{verb: None})
             with self.assertRaisesRegex(InjectionError, "127.0.0.1:2525 hung up"):
+                self.inject()
+
+    def test_silence(self) -> None:
+        """A server that says nothing did not hang up: the time that passed is told."""
+        for verb in ("connect", "ehlo", "mail", "data", "end"):
+            self.serve(**{verb: None}).silence = True
+            with self.assertRaisesRegex(InjectionError, "not answer within 60 seconds"):
                 self.inject()
 
     def test_hang_up_after_the_answer(self) -> None:

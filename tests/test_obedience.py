@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from mcmtpush.lookout import LOOK_SECONDS
 from mcmtpush.obedience import Obedience
@@ -85,6 +86,38 @@ class ObedienceTests(TestCase):
         self.folder.fails = False
         self.clock.advance(LOOK_SECONDS)
         self.assertEqual(len(self.queues.asked), 1)
+
+    def test_unreadable(self) -> None:
+        """One that cannot be read keeps no other waiting, and is spoken of once."""
+        self.folder.unreadable.add("1")
+        self.give("1")
+        self.give("2", domain="b.example")
+        with capturedLogs() as said:
+            self.obedience.start()
+            self.clock.advance(0)
+            self.assertEqual([each[0] for each in self.queues.asked], [False])
+            self.queues.condemned = 0
+            for _ in range(5):
+                self.clock.advance(LOOK_SECONDS)
+        self.assertEqual(self.folder.answers, {"2": {"purged": 3}})
+        self.assertEqual(
+            len([each for each in said if each["log_level"].name == "error"]), 1
+        )
+        self.folder.unreadable.clear()
+        self.clock.advance(LOOK_SECONDS)
+        self.assertEqual([each[0] for each in self.queues.asked], [False, True])
+
+    def test_trouble_is_told_once(self) -> None:
+        """As long as it is the same."""
+        self.folder.fails = True
+        with capturedLogs() as said:
+            self.obedience.start()
+            self.clock.pump([0, LOOK_SECONDS, LOOK_SECONDS])
+            self.folder.fails = False
+            self.clock.advance(LOOK_SECONDS)
+            self.folder.fails = True
+            self.clock.advance(LOOK_SECONDS)
+        self.assertEqual([each["error"] for each in said], ["no disk", "no disk"])
 
     def test_stop(self) -> None:
         """After the stop nobody looks."""

@@ -243,6 +243,26 @@ class ReplayTests(TestCase):
         self.assertEqual((len(self.sent), replay.replayed), (1, 1))
         self.assertIn("old-1 could not be marked", replay.stopped or "")
 
+    def test_output_that_fails(self) -> None:
+        """What was sent is marked, even when nobody can be told."""
+
+        def say(_: str) -> None:
+            raise OSError(28, "No space left on device")
+
+        replay = Replay(
+            letters=self.letters,
+            send=self.send,
+            pace=Pace(None, seconds=self.watch.seconds, sleep=self.watch.sleep),
+            hostname="gw",
+            date=lambda: "today",
+            message_id=lambda: "1@gw",
+            say=say,
+        )
+        with self.assertRaises(OSError):
+            replay.run(Selection(), again=False, dry_run=False)
+        self.assertEqual(len(self.sent), 1)
+        self.assertEqual(self.letters.marks, [("old-1", "01/00-00001-C6DD1CA4")])
+
     def test_unknown_ids(self) -> None:
         """Ids that are not there are failures; so is one given up meanwhile."""
         self.letters.letters = [self.letter(1), self.letter(2)]

@@ -8,6 +8,7 @@ each of them one transaction.
 from __future__ import annotations
 
 import sqlite3
+import stat
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -56,15 +57,41 @@ def open_reader(path: str) -> sqlite3.Connection:
     Its owner may be at work meanwhile.  Texts that are not UTF-8 come as far as they
     can be read.  Raises SpoolError with a reason to act on.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise SpoolError(f"there is no spool {path}")
+    require_spool(path)
     try:
-        connection = _connect_reader(place)
+        connection = _connect_reader(Path(path))
     except sqlite3.Error as error:
         raise SpoolError(f"cannot read the spool {path}: {error}") from error
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
+
+
+def require_spool(path: str) -> None:
+    """Raise SpoolError with a reason to act on unless there is a file to look into."""
+    place = Path(path)
+    try:
+        there = stat.S_ISREG(place.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
+    except PermissionError as error:
+        raise SpoolError(
+            f"only {_owner(place.parent)} and its group may look into the folder of "
+            f"the spool {path}: run this as the gateway's user"
+        ) from error
+    except OSError as error:
+        raise SpoolError(f"cannot read the spool {path}: {error}") from error
+    if not there:
+        raise SpoolError(f"there is no spool {path}")
+
+
+def _owner(folder: Path) -> str:
+    """Its name; a number where that has none."""
+    try:
+        return folder.owner()
+    except KeyError:
+        return f"user {folder.stat().st_uid}"
+    except OSError:
+        return "its owner"
 
 
 def _connect_reader(place: Path) -> sqlite3.Connection:

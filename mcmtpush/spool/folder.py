@@ -113,7 +113,18 @@ def worker_folders(folder: str) -> list[tuple[int, str]]:
         return []
     numbers = sorted((number, name) for name in names if (number := number_of(name)))
     paths = ((number, Path(folder) / name) for number, name in numbers)
-    return [(number, str(path)) for number, path in paths if (path / DATABASE).exists()]
+    return [(number, str(path)) for number, path in paths if _may_hold(path)]
+
+
+def _may_hold(folder: Path) -> bool:
+    """Whether there is a database, or may be: whoever opens it says why it cannot."""
+    try:
+        (folder / DATABASE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _lock(place: Path, mode: int, pid: int) -> TextIO:

@@ -80,17 +80,30 @@ class Orders:
     """The folder of orders below a spool folder.  Raises SpoolError."""
 
     def __init__(self, spool: str) -> None:
-        self._place = Path(spool) / FOLDER
+        self._spool = Path(spool)
+        self._place = self._spool / FOLDER
 
     # -- who gives them --
 
     def give(self, name: str, order: bytes) -> None:
-        """Leave an order under a name that nobody else uses."""
+        """Leave an order under a name that nobody else uses.
+
+        What root leaves belongs to whom the spool belongs to, who is to read it.
+        """
         try:
             self._place.mkdir(FOLDER_MODE, exist_ok=True)
-            self._write(f"{name}.order", order)
+            owner = self._heir()
+            if owner is not None:
+                os.chown(self._place, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            self._write(f"{name}.order", order, owner)
         except OSError as error:
             raise SpoolError(f"cannot leave an order: {error}") from error
+
+    def _heir(self) -> os.stat_result | None:
+        """To whom to give what is left here; only root can, and not through a link."""
+        if os.geteuid() != 0 or self._place.is_symlink():
+            return None
+        return self._spool.stat()
 
     def take_answer(self, name: str) -> Any:
         """The answer, which is gone then; None while there is none."""
@@ -134,7 +147,13 @@ class Orders:
         except OSError as error:
             raise SpoolError(f"cannot answer the order {name}: {error}") from error
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _write(
+        self, name: str, content: bytes, owner: os.stat_result | None = None
+    ) -> None:
         made = self._place / f".{name}"
-        made.write_bytes(content)
+        made.unlink(missing_ok=True)
+        with made.open("xb") as file:  # never through a link that somebody laid
+            if owner is not None:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(content)
         made.replace(self._place / name)

@@ -13,9 +13,11 @@ import click
 
 from mcmtpush.config.finding import has_errors
 from mcmtpush.config.merge import read_configuration
+from mcmtpush.config.part import number_of
 from mcmtpush.config.settings import Configuration
 from mcmtpush.errors import McmtPushError, SpoolError
 from mcmtpush.files import DiskFiles, read_search_path
+from mcmtpush.spool.database import require_spool
 from mcmtpush.spool.folder import DATABASE, worker_folders
 from mcmtpush.verbs.output import UNUSABLE, leave
 
@@ -30,7 +32,8 @@ def place(verb: Decorated) -> Decorated:
     verb = click.option(
         "--spool",
         "folder",
-        type=click.Path(exists=True, file_okay=False),
+        # Who may read it is said where it is read, better than click does.
+        type=click.Path(exists=True, file_okay=False, readable=False),
         metavar="FOLDER",
         help="The spool folder, instead of a configuration that names it.",
     )(verb)
@@ -58,7 +61,7 @@ def databases(config: str, folder: str | None) -> list[str]:
 def spool_folder(config: str, folder: str | None) -> str:
     """The spool folder of the gateway; leaves with 2 when nothing says where it is."""
     if folder is None:
-        if not Path(config).is_file():
+        if not os.path.isfile(config):  # noqa: PTH113 - of Path's it raises, 3.11
             raise click.UsageError(
                 f"{config} does not exist: name the configuration with --config FILE, "
                 "or the spool with --spool FOLDER"
@@ -73,6 +76,19 @@ def spool_folder(config: str, folder: str | None) -> str:
         except McmtPushError as error:
             leave(str(error), UNUSABLE)
     return folder
+
+
+def commanded_folder(config: str, folder: str | None) -> str:
+    """The spool folder in which a gateway looks for orders.
+
+    Leaves with 2, or raises SpoolError, when no gateway ever will.
+    """
+    base = spool_folder(config, folder)
+    require_spool(str(Path(base) / DATABASE))
+    path = Path(base).resolve()
+    if number_of(path.name) and (path.parent / DATABASE).is_file():
+        leave(f"{base} is the spool of one worker: name {path.parent}", UNUSABLE)
+    return base
 
 
 class Group(click.Group):

@@ -6,6 +6,7 @@ gateway alone: purging leaves an order in the spool folder and waits for the ans
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import Any
@@ -16,13 +17,19 @@ from attrs import asdict
 from mcmtpush.spool.census import QueueCount, add_up, count_queues
 from mcmtpush.spool.order import Orders, Purge, write_purge
 from mcmtpush.verbs.output import leave, print_json, printable
-from mcmtpush.verbs.place import Group, databases, moment, place, spool_folder
+from mcmtpush.verbs.place import Group, commanded_folder, databases, moment, place
 
 
 PURGED = "554 5.7.0 [internal] Message manually purged"
 """Momentum's text."""
 
 POLL_SECONDS = 0.2
+
+
+def _finite(_context: object, _parameter: object, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter("a finite number of seconds is wanted")
+    return value
 
 
 @click.group(cls=Group)
@@ -74,6 +81,7 @@ def list_queues(config: str, folder: str | None, as_json: bool) -> None:
     "--wait",
     "wait_seconds",
     type=click.FloatRange(0),
+    callback=_finite,
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -102,7 +110,7 @@ def purge(
         raise click.UsageError("say which: --domain, --binding or --all")
     if not text.startswith("5") or not text.isprintable():
         raise click.UsageError("--text is to be one line that begins with a 5xx code")
-    orders = Orders(spool_folder(config, folder))
+    orders = Orders(commanded_folder(config, folder))
     now = time.time()
     name = f"{time.time_ns()}-{os.getpid()}"
     domain = None if domain is None else domain.lower()

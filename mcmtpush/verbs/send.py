@@ -21,7 +21,7 @@ from mcmtpush.injection import (
 )
 from mcmtpush.mcmt.compose import compose
 from mcmtpush.replay import parse_span
-from mcmtpush.verbs.output import leave, parsed
+from mcmtpush.verbs.output import answering, leave, parsed
 
 
 LONGEST_COLLAPSE_ID: Final = 64
@@ -42,6 +42,12 @@ def _address(value: str) -> str:
     if value and not re.fullmatch(r"[!-;=?-~]+@[!-;=?-~]+", value):
         raise ValueError(f'"{value}" is not an address such as 4711@example.com')
     return value
+
+
+def _recipient(value: str) -> str:
+    if not value:
+        raise ValueError("a recipient is wanted")
+    return _address(value)
 
 
 def _token(value: str) -> str:
@@ -82,7 +88,7 @@ def _apns_id(value: str) -> str:
     "--to",
     "recipient",
     required=True,
-    callback=parsed(_address),
+    callback=parsed(_recipient),
     metavar="ADDRESS",
     help="Recipient; its domain selects the app, as in 4711@apn_example.com.",
 )
@@ -175,7 +181,8 @@ def send(
     last answer, which holds the message id.  Options marked (HTTP/2) mean
     something on the way to Apple's HTTP/2 interface only.
 
-    Exit code: 0 accepted, 1 refused or not reached, 2 unusable arguments.
+    Exit code: 0 accepted, 1 refused or not reached, 2 unusable arguments, 3 the
+    answer could not be written; standard error says if the message was accepted.
     """
     if (token is None) is (headers["channel"] is None):
         raise click.UsageError("give either --token or --channel")
@@ -227,6 +234,7 @@ def _inject(
         reply = inject(server, sender, recipient, content, hostname=hostname)
     except InjectionError as error:
         leave(str(error), 1)
-    click.echo(str(reply))
+    with answering(f"the message was accepted: {reply}" if reply.accepted else None):
+        click.echo(str(reply))
     if not reply.accepted:
         leave(f"{server} refused the message at {reply.step}", 1)

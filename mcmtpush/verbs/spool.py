@@ -34,7 +34,10 @@ def _filters(verb: Decorated) -> Decorated:
     """The options that choose dead letters."""
     for option in (
         click.option(
-            "--status", type=int, metavar="N", help="Only those with this last status."
+            "--status",
+            type=click.IntRange(0, 999),
+            metavar="N",
+            help="Only those with this last status.",
         ),
         click.option(
             "--since",

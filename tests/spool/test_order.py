@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hypothesis import given
@@ -77,6 +78,39 @@ class OrdersTests(TestCase):
         self.assertEqual(self.orders.pending(), ["2"])
         self.assertEqual(self.orders.take_answer("1"), {"done": True})
         self.assertIsNone(self.orders.take_answer("1"))
+
+    def test_left_by_root(self) -> None:
+        """What root leaves is the spool's owner's, the folder too."""
+        given: list[tuple[object, int, int]] = []
+
+        def chown(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
+            self.assertFalse(follow_symlinks)
+            given.append((path, user, group))
+
+        def fchown(_: int, user: int, group: int) -> None:
+            given.append(("file", user, group))
+
+        owner = self.folder.stat()
+        ids = (owner.st_uid, owner.st_gid)
+        self.patch(os, "chown", chown)
+        self.patch(os, "fchown", fchown)
+        self.patch(os, "geteuid", lambda: 0)
+        self.orders.give("1", b"one")
+        self.assertEqual(given, [(self.folder / FOLDER, *ids), ("file", *ids)])
+        self.patch(os, "geteuid", lambda: 1000)
+        self.orders.give("2", b"two")
+        self.assertEqual(len(given), 2)
+
+    def test_a_link_is_given_to_nobody(self) -> None:
+        """Root does not give away what the gateway's user points to."""
+        elsewhere = Path(self.mktemp())
+        elsewhere.mkdir()
+        (self.folder / FOLDER).symlink_to(elsewhere.absolute())
+        self.patch(os, "geteuid", lambda: 0)
+        self.patch(os, "chown", None)
+        self.patch(os, "fchown", None)
+        self.orders.give("1", b"one")
+        self.assertEqual(self.orders.pending(), ["1"])
 
     def test_only_orders(self) -> None:
         """Other files in the folder are nobody's orders, half-written ones too."""

@@ -14,6 +14,7 @@ class Folder:
         self.orders: dict[str, bytes] = {}
         self.answers: dict[str, Any] = {}
         self.fails = False
+        self.unreadable: set[str] = set()
 
     def pending(self) -> list[str]:
         if self.fails:
@@ -21,6 +22,8 @@ class Folder:
         return sorted(self.orders)
 
     def read(self, name: str) -> bytes:
+        if name in self.unreadable:
+            raise SpoolError(f"cannot read the order {name}")
         return self.orders[name]
 
     def answer(self, name: str, answer: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -33,6 +34,20 @@ class PlaceTests(TestCase):
             databases("x", str(folder)),
             [f"{folder}/{name}mcmtpush.db" for name in ("", "worker-3/", "worker-10/")],
         )
+
+    def test_hidden_worker(self) -> None:
+        """What may be one counts: whoever opens it says that it cannot be read."""
+        folder = Path(self.mktemp()).absolute()
+        (folder / "worker-2").mkdir(parents=True)
+        look = Path.stat
+
+        def stat(path: Path, **options: bool) -> os.stat_result:
+            if path.name == "mcmtpush.db":
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path, **options)
+
+        self.patch(Path, "stat", stat)
+        self.assertEqual(len(databases("x", str(folder))), 2)
 
     def test_moment(self) -> None:
         """Times for people, whatever the number."""

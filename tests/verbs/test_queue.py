@@ -147,7 +147,25 @@ class PurgeTests(QueueCase):
 
     def test_unusable(self) -> None:
         """Nothing is purged by accident."""
-        for words in ((), ("--all", "--text", "250 fine"), ("--all", "--text", "5\n5")):
+        for words in (
+            (),
+            ("--all", "--text", "250 fine"),
+            ("--all", "--text", "5\n5"),
+            ("--all", "--wait", "nan"),
+            ("--all", "--wait", "inf"),
+            ("--all", "--wait", "-1"),
+        ):
             result = self.run_verb("purge", *words)
             self.assertEqual(result.exit_code, 2, words)
         self.assertEqual(self.orders.pending(), [])
+
+    def test_no_spool(self) -> None:
+        """A folder in which no gateway looks gets no order."""
+        worker = self.folder / "worker-2"
+        worker.mkdir()
+        for text in ("there is no spool", "spool of one worker"):
+            result = self.run_verb("purge", "--all", "--spool", str(worker))
+            self.assertEqual((result.exit_code, result.stdout), (2, ""))
+            self.assertIn(text, result.stderr)
+            self.assertFalse((worker / "orders").exists())
+            (worker / "mcmtpush.db").touch()

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import click
 from click.testing import Result
 
 from mcmtpush.injection import InjectionError, Reply, Server
@@ -67,6 +68,23 @@ class SendTests(SendCase):
         mail = open_container(content).mail
         self.assertIn(b"You have mail", mail or b"")
 
+    def test_answer_that_cannot_be_written(self) -> None:
+        """Whoever may send it again must know that it was accepted."""
+
+        def echo(text: str, *, err: bool = False) -> None:
+            if not err:
+                raise OSError(28, "No space left on device")
+            said.append(text)
+
+        said: list[str] = []
+        self.patch(click, "echo", echo)
+        self.assertEqual(self.send("--alert", "x").exit_code, 3)
+        [line] = said
+        self.assertIn("was accepted: 250 2.0.0 OK 01/02-1-2; cannot write", line)
+        self.reply = Reply(550, "no", "DATA")
+        self.assertEqual(self.send("--alert", "x").exit_code, 3)
+        self.assertNotIn("was accepted", said[1])
+
     def test_payload(self) -> None:
         """Alert, badge and sound, also in other scripts and on several lines."""
         self.assertEqual(
@@ -119,6 +137,7 @@ class SendTests(SendCase):
             (("--alert", "x", "--token", secret), "hexadecimal"),
             (("--alert", "x", "--token", ""), "hexadecimal"),
             (("--alert", "x", "--badge", "many"), "'many' is not a valid integer"),
+            (("--alert", "x", "--to", ""), "a recipient is wanted"),
             (("--alert", "x", "--to", "nobody"), "not an address"),
             (("--alert", "x", "--to", "a@b c"), "not an address"),
             (("--alert", "x", "--from", "a<b@c.d"), "not an address"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from mcmtpush import cli
 from mcmtpush.injection import InjectionError, Reply, Server
 from mcmtpush.mcmt.container import open_container
 from mcmtpush.spool.codec import bury_of, insert_of
+from mcmtpush.spool.folder import DATABASE
 from mcmtpush.values import QueueKey
 from mcmtpush.verbs import spool as module
 from tests.spool.test_codec import PUSH, a_message, a_submission
@@ -93,6 +95,29 @@ class PlaceTests(VerbCase):
                 result = self.run_verb(*verb, *words)
                 self.assertEqual((result.exit_code, result.stdout), (2, ""), words)
                 self.assertIn(text, result.stderr)
+
+    def test_not_for_this_user(self) -> None:
+        """A folder that may not be looked into: 2, and who may."""
+        look = Path.stat
+
+        def stat(path: Path, **options: bool) -> os.stat_result:
+            if path.name == DATABASE:
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path, **options)
+
+        self.patch(Path, "stat", stat)
+        spool = ("--spool", str(self.folder))
+        for verb in (
+            ("dead", "list"),
+            ("dead", "show", "x"),
+            ("dead", "replay", "--all"),
+            ("spool", "check"),
+            ("queue", "list"),
+            ("queue", "purge", "--all"),
+        ):
+            result = self.run_verb(*verb, *spool)
+            self.assertEqual((result.exit_code, result.stdout), (2, ""), verb)
+            self.assertIn("run this as the gateway's user", result.stderr)
 
     def test_help(self) -> None:
         """Every verb tells its exit codes."""
@@ -269,7 +294,13 @@ class ReplayTests(VerbCase):
 
     def test_unusable(self) -> None:
         """Without a choice nothing is sent; nor to a spool that cannot be marked."""
-        for words in ((), ("--all", "--rate", "fast"), ("--all", "--server", "a:b")):
+        for words in (
+            (),
+            ("--all", "--rate", "fast"),
+            ("--all", "--server", "a:b"),
+            ("--status", "9223372036854775808"),
+            ("--status", "-1"),
+        ):
             self.assertEqual(self.dead("replay", *words).exit_code, 2, words)
         self.assertEqual(self.sent, [])
 
