@@ -15,6 +15,7 @@ from mcmtpush.apns.http2frame import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     HEADERS,
     LARGEST_WINDOW,
@@ -25,6 +26,9 @@ from mcmtpush.apns.http2frame import (
 )
 from mcmtpush.apns.http2settings import DEFAULT_WINDOW, PeerSettings
 
+
+MAX_HELD_ACKS: Final = 1000
+"""So many answers to PING and SETTINGS may wait for a peer that does not read."""
 
 _NOTHING: Final = b""
 
@@ -56,6 +60,8 @@ class Outbox:
         self._peer = peer
         self._parts: list[bytes] = []
         self._waiting: dict[int, Sending] = {}
+        self._held = False
+        self._held_acks = 0
         self.window = DEFAULT_WINDOW
         self.owed = 0
 
@@ -67,6 +73,25 @@ class Outbox:
 
     def add(self, frame: bytes) -> None:
         """One more frame, behind all others."""
+        self._parts.append(frame)
+
+    def hold(self, held: bool) -> None:
+        """Whether what was taken so far waits for the peer to read."""
+        self._held, self._held_acks = held, 0
+
+    def acknowledge(self, frame: bytes) -> None:
+        """What the peer may ask for as often as it likes, while it reads.
+
+        Raises `Violation` when it does not: its questions cost it nothing, and our
+        answers would pile up.
+        """
+        self._held_acks += self._held
+        if self._held_acks > MAX_HELD_ACKS:
+            raise Violation(
+                ENHANCE_YOUR_CALM,
+                f"it reads nothing, and {MAX_HELD_ACKS} answers to its PING and "
+                "SETTINGS wait for it",
+            )
         self._parts.append(frame)
 
     def takes(self, size: int) -> bool:

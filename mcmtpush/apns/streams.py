@@ -191,6 +191,13 @@ class Streams:
 
     # -- what the peer does ---------------------------------------------------------
 
+    def hold(self, held: bool) -> None:
+        """Whether what was output so far waits for the peer to read.
+
+        While it does, the peer may not ask for answers without an end.
+        """
+        self._outbox.hold(held)
+
     def feed(self, data: bytes) -> list[Event]:
         """What these bytes say, in order; any cut of the stream says the same.
 
@@ -298,7 +305,7 @@ class Streams:
         if HEADER_TABLE_SIZE in names:
             self._writer.empty_table()
         # What the new windows let through comes behind the word that we know them.
-        self._outbox.add(SETTINGS_ACK)
+        self._outbox.acknowledge(SETTINGS_ACK)
         grown = self._peer.window - before
         if grown:
             for stream in self._book.streams.values():
@@ -311,7 +318,7 @@ class Streams:
     def _read_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
         _expect(len(payload) == 8, stream_id == 0, "PING")
         if not flags & ACK:
-            self._outbox.add(encode_frame(PING, ACK, 0, payload))
+            self._outbox.acknowledge(encode_frame(PING, ACK, 0, payload))
         elif payload == _PING:
             self._events.append(Ponged())
 

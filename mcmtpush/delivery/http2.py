@@ -158,6 +158,7 @@ class Http2Connection(Link):
         self._traffic = Traffic(
             self._authority, self._settings, self._desk, bearer, topic, self.remote_ip
         )
+        self._traffic.hold(self._paused)
         self._flush()
         self._active_at = self._clock.seconds()
         self._pulse.hear(self._active_at)
@@ -165,11 +166,11 @@ class Http2Connection(Link):
 
     def pauseProducing(self) -> None:
         """The transport has more than it can send."""
-        self._paused = True
+        self._hold(True)
 
     def resumeProducing(self) -> None:
         """The transport has handed everything to the operating system."""
-        self._paused = False
+        self._hold(False)
         if self._state is State.OPEN:
             self._go_on()
 
@@ -181,8 +182,10 @@ class Http2Connection(Link):
         traffic = self._traffic
         if traffic is None or self._state in ENDING:
             return
-        self._pulse.hear(self._clock.seconds())
+        before = traffic.answers + traffic.pongs
         settled = traffic.feed(data)
+        answers = traffic.answers + traffic.pongs != before
+        self._pulse.hear(self._clock.seconds(), answers=answers)
         self._flush()
         self._tell(settled)
         if traffic.broken is not None:
@@ -209,6 +212,11 @@ class Http2Connection(Link):
     def _tell(self, settled: list[Attempt]) -> None:
         if settled:
             self._owner.settled(self, settled)
+
+    def _hold(self, held: bool) -> None:
+        self._paused = held
+        if self._traffic is not None:
+            self._traffic.hold(held)
 
     def _flush(self) -> None:
         data = self._traffic.output() if self._traffic is not None else b""
@@ -259,7 +267,7 @@ class Http2Connection(Link):
         """Drop a peer that breaks the rules; the messages are kept."""
         Voice(self.remote_ip).broke_rules(error)
         self._desk.counters.add("delivery.protocol_errors")
-        self.abort()
+        self._fail(str(error))
 
     def _fail(self, why: str) -> None:
         self._trouble = why
@@ -299,7 +307,7 @@ class Http2Connection(Link):
 
     def _check_passage(self, traffic: Traffic, now: float) -> bool:
         """Leave a peer that lets nothing through for long; whether there is to do."""
-        blocked = self._state is State.OPEN and traffic.blocked
+        blocked = self._state is State.OPEN and (self._paused or traffic.blocked)
         standstill = self._standstill
         if standstill.lasts(now, blocked=blocked, answers=traffic.answers):
             traffic.give_up(f"it took nothing for {standstill.seconds:g} s")

@@ -7,6 +7,7 @@ Times are seconds of one clock that is good for differences.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from mcmtpush.values import Attempt
 
@@ -15,11 +16,16 @@ class Ledger:
     """Attempts by the number of their stream, the oldest first."""
 
     def __init__(self, timeout_seconds: float) -> None:
-        self._timeout = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._open: dict[int, tuple[float, Attempt]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def oldest_at(self) -> float:
+        """When the oldest was sent; infinite when there is none."""
+        return next((sent_at for sent_at, _ in self._open.values()), inf)
 
     def add(self, stream_id: int, attempt: Attempt, now: float) -> None:
         """This was sent now."""
@@ -53,6 +59,6 @@ class Ledger:
 
     def _late(self, now: float) -> Iterator[tuple[int, Attempt]]:
         for stream_id, (sent_at, attempt) in self._open.items():
-            if sent_at + self._timeout > now:
+            if sent_at + self.timeout_seconds > now:
                 return
             yield stream_id, attempt

@@ -1,7 +1,8 @@
 """Whether the peer of a connection is still there.
 
 When nothing was heard for long it is asked, and given up when it does not answer;
-so it is after a request that got no answer.  Times are seconds of one clock that is
+so it is after a request that got no answer.  One that does not read may still write:
+only what answers us shows that we are heard.  Times are seconds of one clock that is
 good for differences.
 """
 
@@ -26,9 +27,11 @@ class Pulse:
     heard_at: float
     _asked_at: float | None = field(init=False, default=None)
 
-    def hear(self, now: float) -> None:
-        """Bytes came."""
-        self.heard_at, self._asked_at = now, None
+    def hear(self, now: float, *, answers: bool = False) -> None:
+        """Bytes came; `answers`: with an answer to the question, or to a request."""
+        self.heard_at = now
+        if answers:
+            self._asked_at = None
 
     def ask(self, now: float) -> bool:
         """Whether to ask now: not while an answer is due."""

@@ -1,8 +1,8 @@
 """Whether a connection has taken nothing for too long.
 
-A peer may allow no stream, refuse every one, or keep its window shut, and answer
-pings all the while: what is given to such a connection would wait for ever.  Times
-are seconds of one clock that is good for differences.
+A peer may allow no stream, refuse every one, keep its window shut, or read nothing,
+and say something all the while: what is given to such a connection would wait for
+ever.  Times are seconds of one clock that is good for differences.
 """
 
 from __future__ import annotations

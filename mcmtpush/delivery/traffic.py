@@ -12,18 +12,21 @@ Every message settles exactly once:
     REFUSED_STREAM, above a GOAWAY's last discarded
     no answer in time, another reset,
     the end of the connection             undecided, charged as an attempt
-    the same, but not sent whole          discarded
+    the same, but not sent whole, or
+    the peer took no credential of ours   discarded
     never sent                            discarded
 
 Once an answer or a GOAWAY says that this connection is of no more use, nothing is
-sent on it: it is `leaving`, and what is under way is awaited.  After a refused stream
-nothing is sent until an answer comes, or `try_again`.
+sent on it: it is `leaving`, and what is under way is awaited.  So it is when more than
+one request timed out and nothing at all was answered since they were sent.  After a
+refused stream nothing is sent until an answer comes, or `try_again`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any, Final, cast
 
 from attrs import evolve
@@ -36,7 +39,7 @@ from mcmtpush.apns.answers import (
     read_goaway,
 )
 from mcmtpush.apns.requests import Request, build_request, repeated
-from mcmtpush.apns.streams import Answered, Streams, WasReset, WentAway
+from mcmtpush.apns.streams import Answered, Ponged, Streams, WasReset, WentAway
 from mcmtpush.config.views import DeliverySettings
 from mcmtpush.delivery.desk import Desk, told
 from mcmtpush.delivery.ledger import Ledger
@@ -52,6 +55,10 @@ from mcmtpush.errors import LocalProtocolError, RemoteProtocolError
 from mcmtpush.values import Attempt, Entry, Native, Postponed, Refused
 
 
+SILENT_LIMIT: Final = 2
+"""So many requests in a row without an answer to any are not just one that got lost."""
+
+
 class Traffic:
     """From the handshake to the end.
 
@@ -61,6 +68,7 @@ class Traffic:
     Attributes:
         accepted: how many notifications were answered 200.
         answers: how many were answered at all.
+        pongs: how often the peer said that it is there when it was asked.
         answered: an answer came that is about a message.
         leaving: nothing more is sent.
         farewell: what the peer said that ended it; empty while it goes on.
@@ -95,8 +103,12 @@ class Traffic:
         self._sent = 0
         self._refused = False  # a stream, and nothing was answered since
         self._began_at = desk.clock.seconds()
+        self._answered_at = -inf
+        self._silent = 0  # timed out, and nothing was answered since they were sent
+        self._disowned = False  # said about all it was sent, not about one message
         self.accepted = 0
         self.answers = 0
+        self.pongs = 0
         self.answered = False
         self.leaving = False
         self.farewell = ""
@@ -234,9 +246,14 @@ class Traffic:
 
     # -- in -----------------------------------------------------------------------
 
+    def hold(self, held: bool) -> None:
+        """Whether what was output so far waits for the peer to read."""
+        self._streams.hold(held)
+
     def feed(self, data: bytes) -> list[Attempt]:
         """What these bytes settle; `broken` is set when the peer broke the rules."""
         settled: list[Attempt] = []
+        answers = self.answers
         try:
             for event in self._streams.feed(data):
                 handle = _HANDLERS.get(type(event))
@@ -245,7 +262,12 @@ class Traffic:
             self.broken = self._streams.broken
         except RemoteProtocolError as error:
             self.broken = error
+        if self.answers != answers:
+            self._answered_at, self._silent = self._desk.clock.seconds(), 0
         return settled
+
+    def _ponged(self, _event: Ponged, _settled: list[Attempt]) -> None:
+        self.pongs += 1
 
     def _answer(self, event: Answered, settled: list[Attempt]) -> None:
         attempt = cast(Attempt, event.tag)
@@ -288,6 +310,8 @@ class Traffic:
         meaning = meaning_of(native)
         self._desk.counters.add("delivery.goaways")
         self._desk.heed(native, meaning, None, self._bearer, {})
+        if not (meaning.charged or self.accepted):
+            self._disowned = Remedy.PAUSE_LANE in meaning.remedies
         self._leave(native, meaning, meaning.remedies)
 
     def _leave(self, native: Native, meaning: Meaning, remedies: Remedy) -> None:
@@ -300,10 +324,14 @@ class Traffic:
 
     def late(self, now: float) -> list[Attempt]:
         """Those that waited for their answer too long; their streams are cancelled."""
+        oldest_at, seconds = self._ledger.oldest_at, self._ledger.timeout_seconds
         late = self._ledger.late(now)
         if late:
             self._desk.counters.add("delivery.timeouts", len(late))
-            self._leave_open(late, self._settings.request_timeout_seconds)
+            self._leave_open(late, seconds)
+            self._silent += len(late) if self._answered_at < oldest_at else 0
+            if self._silent >= SILENT_LIMIT and not self.leaving:
+                self.give_up(f"it answered no request for {seconds:g} s")
         for stream_id, _ in late:
             self._streams.cancel(stream_id)
         return [attempt for _, attempt in late]
@@ -327,8 +355,9 @@ class Traffic:
         undecided = unanswered(timeout)
         for stream_id, attempt in requests:
             whole = self._streams.is_whole(stream_id)
-            attempt.outcome = undecided if whole else DISCARDED
-            self._desk.counters.add("delivery.undecided", whole)
+            known = self._disowned or not whole
+            attempt.outcome = DISCARDED if known else undecided
+            self._desk.counters.add("delivery.undecided", not known)
             if not whole and timeout is not None:
                 self.give_up(f"its window stayed shut for {timeout:g} s")
 
@@ -337,4 +366,5 @@ _HANDLERS: Final[Mapping[type, Callable[[Traffic, Any, list[Attempt]], None]]] =
     Answered: Traffic._answer,  # noqa: SLF001 - a table of this very class
     WasReset: Traffic._reset,  # noqa: SLF001
     WentAway: Traffic._away,  # noqa: SLF001
+    Ponged: Traffic._ponged,  # noqa: SLF001
 }

@@ -12,9 +12,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mcmtpush.apns.http2frame import Violation
+from mcmtpush.apns.http2frame import ENHANCE_YOUR_CALM, Violation
 from mcmtpush.apns.http2settings import PeerSettings
-from mcmtpush.apns.outbox import Outbox
+from mcmtpush.apns.outbox import MAX_HELD_ACKS, Outbox
 from mcmtpush.apns.streams import (
     Answered,
     Event,
@@ -49,6 +49,19 @@ class OutboxTests(TestCase):
         outbox = Outbox(PeerSettings())
         outbox.open(1, b"\x88", b"")
         self.assertEqual(outbox.take(), frame(1, 5, 1, b"\x88"))
+
+    def test_held_acknowledgements(self) -> None:
+        """Only those count that wait, and they are forgotten when they left."""
+        outbox = Outbox(PeerSettings())
+        for held in (False, True, True):
+            outbox.hold(held)
+            for _ in range(MAX_HELD_ACKS):
+                outbox.acknowledge(b"ack")
+        self.assertEqual(outbox.take(), b"ack" * 3 * MAX_HELD_ACKS)
+        with self.assertRaises(Violation) as caught:
+            outbox.acknowledge(b"ack")
+        self.assertEqual(caught.exception.code, ENHANCE_YOUR_CALM)
+        self.assertEqual(outbox.take(), b"")
 
     def test_long_block(self) -> None:
         """A field block beyond the frame size is continued."""

@@ -332,6 +332,51 @@ class LimitTests(Scene):
         self.connection.resumeProducing()
         self.assertEqual(self.owner.told[-1], "resumed")
 
+    def test_a_peer_that_reads_nothing(self) -> None:
+        """Whatever it says meanwhile: after as long as a request may wait it failed."""
+        self.connect(request_timeout_seconds=5.0)
+        self.connection.pauseProducing()
+        for _ in range(5):
+            self.assertEqual(self.connection.trouble, "")
+            self.gateway.h2.ping(b"whatever")
+            self.gateway.say()
+            self.wait(1)
+        self.wait(1)
+        self.assertIn("took nothing for 5 s", self.connection.trouble)
+        self.assertEqual(self.owner.told[-1], "ended")
+
+    def test_a_peer_that_reads_slowly(self) -> None:
+        """One that took all of it in time, or that answers, is none of these."""
+        self.connect(request_timeout_seconds=5.0)
+        for row in range(1, 5):
+            self.send(row)
+            self.gateway.listen()
+            self.connection.pauseProducing()
+            self.wait(3)
+            self.gateway.answer(2 * row - 1)
+            self.wait(1)
+            self.connection.resumeProducing()
+            self.wait(1)
+        self.assertEqual(self.connection.trouble, "")
+
+    def test_a_flood_nobody_reads_the_answers_of(self) -> None:
+        """It ends the connection, with a cause; while the peer reads it does not."""
+        ping, settings = bytes((0, 0, 8, 6, *bytes(13))), bytes((0, 0, 0, 4, *bytes(5)))
+        for flood in (ping, settings):
+            self.reconnect()
+            self.connection.dataReceived(flood * 5000)
+            self.connection.pauseProducing()
+            self.connection.dataReceived(flood * 1000)
+            self.assertFalse(self.gateway.wire.disconnecting)
+            self.connection.resumeProducing()
+            self.connection.pauseProducing()
+            written = len(self.gateway.wire.value())
+            self.connection.dataReceived(flood * 50_000)
+            grown = len(self.gateway.wire.value()) - written
+            self.assertLess(grown, 1001 * len(flood) + 50)
+            self.assertTrue(self.gateway.wire.disconnecting)
+            self.assertIn("it reads nothing", self.connection.trouble)
+
 
 class AnswerTests(Scene):
     """What answers make of messages, and of the connection."""
@@ -400,6 +445,7 @@ class AnswerTests(Scene):
         self.gateway.drop()
         self.assertIsInstance(self.outcome(1), Undecided)
         self.assertEqual(self.counters.snapshot()["delivery.protocol_errors"], 1)
+        self.assertIn("frame", self.connection.trouble.lower())
 
 
 class EndTests(Scene):
@@ -425,6 +471,19 @@ class EndTests(Scene):
         self.assertEqual(self.outcome(1), DISCARDED)
         self.assertIn("BadCertificateEnvironment", self.connection.trouble)
         self.assertEqual(self.connection.farewell, "BadCertificateEnvironment")
+
+    def test_goaway_of_the_wrong_environment(self) -> None:
+        """Nothing it was sent was looked at, unless something was accepted."""
+        for accepted in (0, 1):
+            self.reconnect()
+            self.send(1, 2)
+            self.gateway.listen()
+            if accepted:
+                self.gateway.answer(1)
+            self.gateway.go_away(3, debug=b'{"reason":"BadCertificateEnvironment"}')
+            self.gateway.drop()
+            kind = Undecided if accepted else type(DISCARDED)
+            self.assertIsInstance(self.outcome(2), kind)
 
     def test_resets(self) -> None:
         """A refused stream was not processed; of another reset nobody knows."""
@@ -453,6 +512,55 @@ class EndTests(Scene):
             Undecided("No answer within 30 s", Native(0, "TIMEOUT"), charged=True),
         )
         self.assertEqual(self.gateway.pings, 1)
+
+    def test_answers_pings_only(self) -> None:
+        """One that answers nothing while requests wait is no gateway that works."""
+        self.connect(request_timeout_seconds=5.0)
+        self.send(1)
+        self.wait(1)
+        self.gateway.answer(1)
+        self.wait(1)
+        self.send(2, 3)
+        self.wait(5)
+        self.assertEqual(self.connection.trouble, "it answered no request for 5 s")
+        self.assertIsInstance(self.outcome(3), Undecided)
+        self.assertEqual(self.owner.told[-1], "ended")
+
+    def test_one_request_that_got_lost(self) -> None:
+        """It says little of the gateway; another one after it says enough."""
+        self.connect(request_timeout_seconds=5.0)
+        for row, answered in ((1, True), (2, False), (3, True), (4, False)):
+            self.send(row)
+            if answered:
+                self.gateway.answer(2 * row - 1)
+            self.wait(6)
+            self.assertEqual(self.connection.trouble, "")
+        self.send(5)
+        self.wait(6)
+        self.assertIn("answered no request", self.connection.trouble)
+
+    def test_one_slow_answer(self) -> None:
+        """Among others it costs its own message, and no connection."""
+        self.connect(request_timeout_seconds=5.0)
+        self.send(1, 2)
+        self.wait(1)
+        self.gateway.answer(3)
+        self.wait(6)
+        self.assertIsInstance(self.outcome(1), Undecided)
+        self.assertEqual(self.connection.trouble, "")
+        self.assertGreater(self.connection.room, 0)
+
+    def test_pings_of_one_that_does_not_answer(self) -> None:
+        """What else it says is no answer: it is given up as one that is silent."""
+        self.connect(http2_idle_seconds=0)
+        self.wait(PING_SECONDS - 1)
+        self.gateway.lost = True
+        self.wait(1)
+        for _ in range(int(PONG_SECONDS)):
+            self.assertFalse(self.gateway.wire.disconnecting)
+            self.connection.dataReceived(bytes((0, 0, 8, 6, *bytes(13))))
+            self.wait(1)
+        self.assertTrue(self.gateway.wire.disconnecting)
 
     def test_pings_a_silent_peer(self) -> None:
         """One that does not answer is dropped."""

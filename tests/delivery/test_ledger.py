@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,13 @@ class LedgerTests(TestCase):
         self.assertEqual(found, [(1, self.attempts[0]), (3, self.attempts[1])])
         self.assertEqual(self.ledger.late(131.0), [])
         self.assertEqual(len(self.ledger), 2)
+
+    def test_oldest(self) -> None:
+        """When the first of those that are left was sent."""
+        self.ledger.remove(1)
+        self.assertEqual(self.ledger.oldest_at, 101.0)
+        self.ledger.clear()
+        self.assertEqual(self.ledger.oldest_at, inf)
 
     def test_answered_ones_are_never_late(self) -> None:
         """Nor does it matter to remove one twice."""

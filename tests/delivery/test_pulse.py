@@ -21,11 +21,14 @@ class PulseTests(TestCase):
         self.assertFalse(self.pulse.ask(201.0))
 
     def test_dead(self) -> None:
-        """Asked in vain; any byte is an answer."""
+        """Asked in vain; only what answers us is an answer."""
         self.assertFalse(self.pulse.is_dead(1e9))
         self.pulse.ask(200.0)
         self.assertFalse(self.pulse.is_dead(200.0 + PONG_SECONDS - 1))
         self.assertTrue(self.pulse.is_dead(200.0 + PONG_SECONDS))
-        self.pulse.hear(209.0)
+        self.pulse.hear(208.0)
+        self.assertTrue(self.pulse.is_dead(200.0 + PONG_SECONDS))
+        self.assertEqual(self.pulse.heard_at, 208.0)
+        self.pulse.hear(209.0, answers=True)
         self.assertFalse(self.pulse.is_dead(1e9))
         self.assertEqual(self.pulse.heard_at, 209.0)
