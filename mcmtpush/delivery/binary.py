@@ -34,7 +34,7 @@ from mcmtpush.delivery.link import CLOSE_SECONDS, Link, below_tls, stop_writing
 from mcmtpush.delivery.pace import Pace
 from mcmtpush.delivery.proof import Manners
 from mcmtpush.delivery.settlement import Settlement
-from mcmtpush.delivery.silence import Silence, granularity_of
+from mcmtpush.delivery.silence import STALL_LIMIT_SECONDS, Silence, granularity_of
 from mcmtpush.delivery.state import ENDING, LISTENING, State
 from mcmtpush.delivery.timetable import Timetable
 from mcmtpush.delivery.voice import Voice, misnamed
@@ -220,8 +220,7 @@ class BinaryConnection(Link):
         except RemoteProtocolError as error:
             Voice(self.remote_ip).broke_rules(error)
             self._counters.add("delivery.protocol_errors")
-            self.farewell = str(error)
-            self.abort()
+            self._hang_up(str(error))
             return
         if packet is not None:
             self._answer(packet)
@@ -233,7 +232,8 @@ class BinaryConnection(Link):
         """The end, expected or not."""
         self._state = State.LOST
         self._alarm.stop()
-        undecided = self._settlement.end(self.remote_ip, reason.getErrorMessage())
+        why = self.farewell or reason.getErrorMessage()
+        undecided = self._settlement.end(self.remote_ip, why)
         if undecided:
             self._owner.settled(self, undecided)
         self._owner.ended(self, reason)
@@ -296,7 +296,7 @@ class BinaryConnection(Link):
             self._give_up(now)
             return
         if self._watches_for_the_end and hung_up(self.transport):
-            self.abort()
+            self._hang_up("it ended TLS while output waited")
             return
         if self._state in LISTENING:
             self._settle_silence(now)
@@ -321,6 +321,16 @@ class BinaryConnection(Link):
             if not self._window:
                 self._close()
                 return
+        if self._silence.endless(now):
+            self._hang_up(f"it read nothing for {STALL_LIMIT_SECONDS:g} s")
+        elif self._state is State.ANSWERING:
+            self._hang_up(f"its answer was not whole within {ANSWER_SECONDS:g} s")
+        else:
+            self.abort()
+
+    def _hang_up(self, why: str) -> None:
+        """It is the peer's fault: the end will only tell that we did it."""
+        self.farewell = self.farewell or why
         self.abort()
 
     def _settle_silence(self, now: float) -> None:

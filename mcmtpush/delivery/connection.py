@@ -36,7 +36,7 @@ class Connection(Protocol):
 
     @property
     def farewell(self) -> str:
-        """What the gateway said that made this connection end; empty if nothing."""
+        """What the gateway said or did that made this connection end; may be empty."""
 
     @property
     def accepted(self) -> int:

@@ -38,6 +38,7 @@ class LinkTests(BinaryConnectionCase):
         self.assertTrue(self.wire.disconnecting)
         self.wire.close()
         self.assertEqual(self.outcomes(), [(1, Undecided())])
+        self.assertEqual(self.connection.farewell, "it ended TLS while output waited")
 
     def test_abort_before_there_is_a_transport(self) -> None:
         """Given up while it connects, it hangs up as soon as it is connected."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
@@ -13,10 +14,12 @@ from mcmtpush.config.views import (
 )
 from mcmtpush.delivery.fleet import CONNECTING_LIMIT
 from mcmtpush.delivery.pool import BATCH_LIMIT, SMALLEST_SHARE, TURN_LIMIT
+from mcmtpush.delivery.slot import PROBE_COUNT
 from mcmtpush.throttle import Buckets
 from mcmtpush.values import Accepted, Discarded, Refused, Undecided
 from tests.delivery.pooling import OFF, PoolCase
 from tests.delivery.stage import (
+    OTHER,
     ROUTE,
     an_entry,
     sink,
@@ -186,6 +189,35 @@ class AnswerTests(PoolCase):
             self.pool.work()
             self.clock.advance(0.01)
         self.assertLess(len(self.gateways.wires), 30)
+
+    def test_answers_about_nobody_make_no_storm(self) -> None:
+        """They back off as closes do, on every route, with a few notifications."""
+        self.make(30, routes=(ROUTE, OTHER), guard=OFF)
+        made_at = []
+        for step in range(6000):
+            self.work()
+            if self.gateways.pending:
+                made_at.append(step / 10)
+                self.gateways.accept()
+                self.turns()
+                self.gateways.wires[-1].object_to(0, (8, 10)[len(made_at) % 2])
+                self.put_back()
+            self.clock.advance(0.1)
+        gaps = [later - earlier for earlier, later in pairwise(made_at)]
+        for gap, seconds in zip(gaps, [1, 2, 4, 8, 16, 32, *[60] * 20], strict=False):
+            self.assertLess(abs(gap - seconds), 0.3)
+        self.assertLessEqual(len(made_at), 17)
+        self.assertEqual(self.frames(), [30, *[PROBE_COUNT] * (len(made_at) - 1)])
+        self.assertEqual(self.gateways.asked[:4], [ROUTE, OTHER, ROUTE, OTHER])
+        written = Counter(each.entry.row for each in self.settled.attempts)
+        self.assertLessEqual(max(written.values()), len(made_at))
+
+    def put_back(self) -> None:
+        """What is undecided is sent again."""
+        waiting = {each.row for each in self.queue.entries}
+        again = [each.entry for each in self.settled.batches[-1]]
+        self.assertFalse(waiting & {each.row for each in again})
+        self.queue.entries = again + self.queue.entries
 
 
 class RateTests(PoolCase):

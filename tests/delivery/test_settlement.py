@@ -74,6 +74,9 @@ class AnswerTests(BinaryConnectionCase):
         self.assertTrue(self.wire.disconnecting)
         self.wire.close()
         self.assertEqual(self.outcomes(), [(1, Undecided())])
+        self.assertEqual(
+            self.connection.farewell, "its answer was not whole within 5 s"
+        )
 
     def test_late(self) -> None:
         """A refusal after the timeout is counted; the record stays what it is."""

@@ -94,3 +94,4 @@ class StallTests(BinaryConnectionCase):
         self.assertTrue(self.wire.disconnecting)
         self.wire.close()
         self.assertEqual(self.outcomes(), [(1, Undecided())])
+        self.assertEqual(self.connection.farewell, "it read nothing for 60 s")

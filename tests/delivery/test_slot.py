@@ -218,6 +218,14 @@ class EndTests(SlotCase):
             "which was never written there)",
         )
 
+    def test_hung_up_for_garbage(self) -> None:
+        """That we hung up is not the reason: what the gateway said is."""
+        wire = self.ready()
+        self.attempt(1)
+        wire.say(b"HTTP/1.1 400 Bad Request\r\n")
+        wire.close(cleanly=False)
+        self.assertIn("the gateway sent 0x48", self.watcher.failures[0][1])
+
     def test_closed_after_something(self) -> None:
         """A close after silence was had is ordinary: it may be opened at once."""
         wire = self.ready()
