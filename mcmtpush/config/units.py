@@ -158,6 +158,13 @@ def _size(text: str) -> int:
     return number
 
 
+def _positive(text: str) -> int:
+    number = _number(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def _count(text: str) -> int:
     number = _number(text)
     if not 1 <= number <= _MOST:
@@ -219,6 +226,7 @@ _WORDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "string": (str, "a text", '"text"'),
     "int": (_number, "a whole number", "10"),
     "size": (_size, "a whole number, 0 or more", "10"),
+    "positive": (_positive, "a whole number, 1 or more", "10"),
     "count": (_count, f"a whole number from 1 to {_MOST}", "2"),
     "perms": (_perms, "an octal mode that begins with 0", "0640"),
     "bool": (_switch, "true or false (on/off, yes/no, enabled/disabled, 1/0)", "true"),

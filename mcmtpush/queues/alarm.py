@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall  # noqa: TID251
 
 
+SHORTEST_SCAN_SECONDS = 1.0
+"""A scan looks at every queue: more often than that would be all there is time for."""
+
 SLACK_SECONDS = 0.001
 """Early by so much is in time: the two clocks do not round alike."""
 
@@ -38,7 +41,7 @@ class Alarm:
     ) -> None:
         self._clock = clock
         self._now = now
-        self._interval = scan_interval_seconds
+        self._interval = max(scan_interval_seconds, SHORTEST_SCAN_SECONDS)
         self._due = due
         self._scan = scan
         self._booked: list[tuple[float, int, Outlet]] = []

@@ -22,7 +22,7 @@ from mcmtpush.counters import Counters
 from mcmtpush.errors import LocalProtocolError
 from mcmtpush.places import Places
 from mcmtpush.ports import Clock, Lane, Now, Queue, Spool
-from mcmtpush.queues.alarm import Alarm
+from mcmtpush.queues.alarm import SHORTEST_SCAN_SECONDS, Alarm
 from mcmtpush.queues.domain import DomainQueue
 from mcmtpush.queues.outlet import Gate, Outlet
 from mcmtpush.queues.recovery import Recovery
@@ -55,6 +55,7 @@ class Scheduler:
         settings_for: asked again and again, so it must be cheap.
         open_lane: makes the delivery side of a new queue.
         expire: takes attempts that end without being attempted; they are in flight.
+        scan_interval_seconds: between two looks at all queues; 1 or more.
         max_resident_messages: bodies in memory over all queues; 0 = no limit.
     """
 
@@ -81,6 +82,9 @@ class Scheduler:
     _report: Report = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.scan_interval_seconds = max(
+            self.scan_interval_seconds, SHORTEST_SCAN_SECONDS
+        )
         self._residence = Residence(self.max_resident_messages)
         self.places = Places(self.wake, PAGES_WHILE_RECOVERING)
         self._setback = Setback(self.clock, self.now)

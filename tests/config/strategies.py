@@ -27,6 +27,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "string": _TEXT,
     "int": st.integers(-(10**18) + 1, 10**18 - 1),
     "size": _NUMBERS,
+    "positive": st.integers(1, 10**18 - 1),
     "count": st.integers(1, 1024),
     "perms": st.integers(0, 0o7777),
     "bool": st.booleans(),

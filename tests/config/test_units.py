@@ -70,6 +70,26 @@ class ReadTests(TestCase):
         for text in ('""', '"1 "', "1.5", "0x10", "٣", "9" * 19, "--1"):
             self.assertIn("is not a whole number", fault("max_message_size", text))
 
+    def test_numbers_that_must_not_be_nothing(self) -> None:
+        """What nothing would come of, or a loop without a pause, is 1 or more."""
+        for name in (
+            "apn_unsettled_bytes",
+            "apn_unsettled_limit",
+            "connect_timeout",
+            "delayed_queue_scan_interval",
+        ):
+            self.assertEqual(read(name, "1"), 1)
+            for text in ("0", "-1", '""', "+0"):
+                self.assertRegex(
+                    fault(name, text),
+                    r" is not a whole number( of \w+)?, 1 or more; for example",
+                )
+        self.assertEqual(
+            fault("delayed_queue_scan_interval", "0"),
+            'option delayed_queue_scan_interval: "0" is not a whole number of seconds, '
+            "1 or more; for example delayed_queue_scan_interval = 15",
+        )
+
     def test_counts(self) -> None:
         """At least one, and no more than can be meant."""
         self.assertEqual(

@@ -77,6 +77,8 @@ class GreedyLane:
 class SchedulerCase(TestCase):
     """A scheduler with greedy lanes."""
 
+    scan_interval_seconds = 15.0
+
     def setUp(self) -> None:
         self.clock = Clock()
         self.jump = 0.0
@@ -94,7 +96,7 @@ class SchedulerCase(TestCase):
             open_lane=self.open_lane,
             expire=self.expire,
             counters=self.counters,
-            scan_interval_seconds=15,
+            scan_interval_seconds=self.scan_interval_seconds,
             max_resident_messages=32768,
         )
 

@@ -66,6 +66,19 @@ class AlarmTests(TestCase):
         self.assertEqual(self.scans, [15, 30, 45])
         self.assertEqual(self.rung, [])
 
+    def test_never_without_a_pause(self) -> None:
+        """However short the interval, a second passes between two scans."""
+        self.alarm = Alarm(
+            clock=self.clock,
+            now=self.now,
+            scan_interval_seconds=0,
+            due=self.due,
+            scan=lambda: self.scans.append(self.clock.seconds()),
+        )
+        self.alarm.start()
+        self.run_to(3.5)
+        self.assertEqual(self.scans, [1, 2, 3])
+
     def test_rings_in_time_for_each(self) -> None:
         """Every queue is rung for when its first entry is due, with one timer."""
         self.alarm.start()

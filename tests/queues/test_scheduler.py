@@ -254,6 +254,23 @@ class ClockTests(SchedulerCase):
         self.assertEqual(self.taken(), [1])
 
 
+class ShortScanTests(SchedulerCase):
+    """An interval of nothing, which no configuration may have."""
+
+    scan_interval_seconds = 0.0
+
+    def test_clocks_that_do_not_jump(self) -> None:
+        """Clocks that differ by their rounding were not set back, and nothing spins."""
+        self.start()
+        with capturedLogs() as logs:
+            for _ in range(8):
+                self.jump -= 0.001
+                self.clock.advance(0.5)
+        self.assertEqual(logs, [])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.assertGreater(self.clock.getDelayedCalls()[0].getTime(), 4.0)
+
+
 class RecoverTests(SchedulerCase):
     """The start."""
 

@@ -8,6 +8,7 @@ type      written                             held as
 string    a word                              str
 int       `-1`, `250`                         int
 size      `0`, `250`; never negative          int
+positive  `1`, `250`; never 0                 int
 count     `1`, `250`; from 1 to 1024          int
 perms     octal, `0640`                       int
 bool      `true`, `off`, `yes`, `enabled`     bool
@@ -25,8 +26,8 @@ proxy     `http://user:password@host:8080`     `config.proxy.Proxy`
 dict      `[ key = "value" ]`                 dict of str to str
 ========  ==================================  =================================
 
-An int, size, count or proxy with `choices` is either such a value or one of these
-words.  The path `none` stays the word "none": it cancels an inherited path.
+An int, size, positive, count or proxy with `choices` is either such a value or one of
+these words.  The path `none` stays the word "none": it cancels an inherited path.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ SPOOL: tuple[Option, ...] = (
         force_fsync=(True, "Synchronise the disk before a message is accepted."),
     ),
     *rows(
-        "size",
+        "positive",
         GLOBAL,
         "seconds",
         used=True,

@@ -47,7 +47,10 @@ ROUTING: tuple[Option, ...] = (
         SENDING,
         "seconds",
         used=True,
-        apn_expiry=(604800, "How long a notification stays valid at Apple."),
+        apn_expiry=(
+            604800,
+            "How long a notification stays valid at Apple; 0 is tried there once.",
+        ),
     ),
     *rows(
         "size",
@@ -58,7 +61,10 @@ ROUTING: tuple[Option, ...] = (
             60,
             "Ask for proof of acceptance so often, and before a close; 0 never.",
         ),
-        apn_feedback_interval=(86400, "Time between polls of the feedback service."),
+        apn_feedback_interval=(
+            86400,
+            "Time between polls of the feedback service; 0 never.",
+        ),
         dead_letter_retention=(
             604800,
             "How long failed push messages are kept; 0 not at all.",
@@ -68,9 +74,14 @@ ROUTING: tuple[Option, ...] = (
         "size",
         SENDING,
         used=True,
-        apn_unsettled_limit=(50000, "Unsettled notifications of a connection."),
-        apn_guard_first=(20, "First answers that must not all be invalid token."),
-        apn_guard_window=(100, "Answers over which invalid tokens are counted."),
+        apn_guard_first=(
+            20,
+            "First answers that must not all be invalid token; 0 never.",
+        ),
+        apn_guard_window=(
+            100,
+            "Answers over which invalid tokens are counted; 0 never.",
+        ),
     ),
     *rows(
         "size",
@@ -80,7 +91,13 @@ ROUTING: tuple[Option, ...] = (
         apn_guard_share=(80, "Invalid tokens among those that suspend; 0 never."),
     ),
     *rows(
-        "size",
+        "positive",
+        SENDING,
+        used=True,
+        apn_unsettled_limit=(50000, "Unsettled notifications of a connection."),
+    ),
+    *rows(
+        "positive",
         SENDING,
         "bytes",
         used=True,
@@ -131,12 +148,21 @@ ROUTING: tuple[Option, ...] = (
         SENDING,
         "seconds",
         used=True,
-        idle_timeout=(5, "How long an idle outbound connection is kept."),
-        connect_timeout=(300, "How long connecting may take."),
+        idle_timeout=(
+            5,
+            "How long an idle outbound connection is kept; 0 for ever, not for apn.",
+        ),
         connect_timeout_to_delay=(
             900,
             "Failing contact before a queue is delayed; 0 is never.",
         ),
+    ),
+    *rows(
+        "positive",
+        SENDING,
+        "seconds",
+        used=True,
+        connect_timeout=(300, "How long connecting may take."),
     ),
     *rows(
         "size",
@@ -152,7 +178,10 @@ ROUTING: tuple[Option, ...] = (
         "int",
         SENDING | _HOST,
         used=True,
-        max_outbound_connections=(32, "Connections of one queue; -1 is no limit."),
+        max_outbound_connections=(
+            32,
+            "Connections of one queue; -1 is no limit, 0 delivers nothing.",
+        ),
     ),
     *rows(
         "size",
@@ -164,7 +193,10 @@ ROUTING: tuple[Option, ...] = (
         "size",
         BINDINGS | GLOBAL,
         used=True,
-        server_max_outbound_connections=(20000, "Connections of all queues together."),
+        server_max_outbound_connections=(
+            20000,
+            "Connections of all queues together; 0 delivers nothing.",
+        ),
     ),
     *rows(
         "choice",
@@ -197,7 +229,10 @@ ROUTING: tuple[Option, ...] = (
         "int",
         SENDING | _HOST,
         used=True,
-        scope_max_outbound_connections=(None, "Connections shared by a whole scope."),
+        scope_max_outbound_connections=(
+            None,
+            "Connections shared by a whole scope; -1 is no limit, 0 delivers nothing.",
+        ),
     ),
     *rows(
         "int",
@@ -221,8 +256,14 @@ ROUTING: tuple[Option, ...] = (
         "throttle",
         SENDING,
         used=True,
-        outbound_throttle_messages=(None, "Messages sent per second, or N per S."),
-        outbound_throttle_connections=(None, "Connections opened per second."),
+        outbound_throttle_messages=(
+            None,
+            "Messages sent per second, or N per S; 0 is no limit.",
+        ),
+        outbound_throttle_connections=(
+            None,
+            "Connections opened per second; 0 is no limit.",
+        ),
     ),
     *rows(
         "throttle",
@@ -236,7 +277,7 @@ ROUTING: tuple[Option, ...] = (
         used=True,
         mx_failures_to_delay=(
             50,
-            "Failures everywhere before a queue is delayed.",
+            "Failures everywhere before a queue is delayed; 0 is never.",
         ),
     ),
     *rows(
@@ -250,7 +291,10 @@ ROUTING: tuple[Option, ...] = (
         DOMAIN,
         "seconds",
         used=True,
-        host_failure_retry=(120, "Pause before a failed address is tried again."),
+        host_failure_retry=(
+            120,
+            "Pause before a failed address is tried again; 0 is none.",
+        ),
     ),
     *rows(
         "bool",
@@ -307,9 +351,18 @@ RETRYING: tuple[Option, ...] = (
         SENDING,
         "seconds",
         used=True,
-        retry_interval=(1200, "Wait before the first retry; doubles each time."),
-        max_retry_interval=(43200, "Longest wait between two attempts."),
-        message_expiration=(86400, "Age at which a message is given up."),
+        retry_interval=(
+            1200,
+            "Wait before the first retry; doubles each time. 0 retries at once.",
+        ),
+        max_retry_interval=(
+            43200,
+            "Longest wait between two attempts; 0 retries at once.",
+        ),
+        message_expiration=(
+            86400,
+            "Age at which a message is given up; 0 is once it cannot go at once.",
+        ),
     ),
     *rows(
         "size",
@@ -440,7 +493,10 @@ MEMORY: tuple[Option, ...] = (
         "int",
         SENDING,
         used=True,
-        max_resident_active_queue=(250, "Messages of a queue in memory; -1 all."),
+        max_resident_active_queue=(
+            250,
+            "Messages of a queue in memory; -1 all, 0 none.",
+        ),
     ),
     *rows(
         "size",
