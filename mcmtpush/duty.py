@@ -8,7 +8,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TextIO
 
 from attrs import field, frozen
 
@@ -19,6 +18,7 @@ from mcmtpush.reception.session import Sessions
 from mcmtpush.records.logfile import ALONE as LOG_ALONE
 from mcmtpush.shared.ledger import Ledger
 from mcmtpush.shared.lock import FileLock
+from mcmtpush.spool.lock import SpoolLock
 
 
 LEDGER = "workers.db"
@@ -41,7 +41,7 @@ class Duty:
     """
 
     part: Part = ALONE
-    lock: TextIO | None = None
+    lock: SpoolLock | None = None
     sockets: Mapping[str, int] = field(factory=dict)
     orders: OrderSource | None = None
     board: Board | None = None

@@ -98,6 +98,10 @@ class SpoolFullError(SpoolError):
     """No room on the disk: answer 452 and go on delivering."""
 
 
+class SpoolLostError(SpoolError):
+    """The spool's files are gone: answer 451 and deliver what this process knows."""
+
+
 @define(eq=False)
 class SpoolCorruptError(SpoolError):
     """A row that cannot be read; it is set aside and the rest goes on."""

@@ -20,7 +20,8 @@ from mcmtpush.post import BOARD, FROM_CHILD, LOCK, SOCKETS, TO_CHILD, Post
 from mcmtpush.reception.board import Board, make_board
 from mcmtpush.reception.opening import HeldSocket, hold
 from mcmtpush.spool.census import has_work
-from mcmtpush.spool.folder import DATABASE, lock_spool, open_spool, worker_folders
+from mcmtpush.spool.folder import DATABASE, open_spool, worker_folders
+from mcmtpush.spool.lock import lock_spool
 
 
 log = Logger()
@@ -44,14 +45,12 @@ def lock_post(
     """
     folder = folder_of(process.spoolbase, number)
     lock = lock_spool(folder, mode=process.spool_mode, pid=pid)
-    # Its own descriptor of the same lock, which the store closes.
-    own = os.fdopen(os.dup(lock.fileno()))
     open_spool(
         folder,
         mode=process.spool_mode,
         force_fsync=process.force_fsync,
         pid=pid,
-        lock=own,
+        lock=lock.copy(),
     ).close()
     return Post(number, drains, lock)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from mcmtpush.errors import RemoteProtocolError
 from mcmtpush.intercom import REPORT_LIMIT, REPORTS, Ear, Lines, Order, Said, write
+from mcmtpush.spool.lock import SpoolLock
 from mcmtpush.supervisor import Life
 
 
@@ -48,7 +49,7 @@ class Post:
 
     number: int
     drains: bool
-    lock: TextIO
+    lock: SpoolLock
     life: Life = field(factory=Life, init=False)
     process: Any = field(default=None, init=False)
     spawned_at: float = field(default=0.0, init=False)

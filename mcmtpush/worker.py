@@ -48,6 +48,7 @@ from mcmtpush.intercom import (
 from mcmtpush.memory import ProcessMemory, tolerate_garbage
 from mcmtpush.parent import Parent, RelayedOrders
 from mcmtpush.reception.board import Board
+from mcmtpush.spool.lock import SpoolLock
 from mcmtpush.world import World
 
 
@@ -107,7 +108,7 @@ class Worker:
         begin = self.begin
         duty = Duty(
             part=Part(begin.number, begin.of, begin.drains),
-            lock=os.fdopen(begin.lock, "r+", encoding="ascii"),
+            lock=SpoolLock(begin.lock),
             sockets=begin.sockets,
             orders=self.orders,
             board=self._board(),

@@ -20,7 +20,7 @@ from mcmtpush.counters import Counters
 from mcmtpush.errors import SpoolCorruptError
 from mcmtpush.ports import Clock
 from mcmtpush.spool.codec import Bury, Delete, Insert, Update
-from mcmtpush.spool.fault import is_outside, spool_error
+from mcmtpush.spool.fault import is_outside, remedy, spool_error
 from mcmtpush.spool.request import Read, Write
 
 
@@ -93,9 +93,10 @@ class Answers:
             self._complained = True
             log.error(
                 "the spool cannot be written: {reason}; new messages are refused for "
-                "now, {kept} removals and changes wait: make room or mend the disk",
+                "now, {kept} removals and changes wait: {remedy}",
                 reason=str(spool_error(reason)),
                 kept=kept,
+                remedy=remedy(reason),
             )
         elif self._complained:
             self._complained = False

@@ -7,7 +7,7 @@ file needs no driver.
 
 from __future__ import annotations
 
-from mcmtpush.errors import SpoolError, SpoolFullError
+from mcmtpush.errors import SpoolError, SpoolFullError, SpoolLostError
 
 
 _PERM, _BUSY, _LOCKED, _READONLY, _IOERR = 3, 5, 6, 8, 10
@@ -27,12 +27,24 @@ def _code(error: Exception) -> int | None:
 
 def is_outside(error: Exception) -> bool:
     """Whether the world is at fault (disk, memory, locks), not the rows at hand."""
-    return _code(error) in _OUTSIDE or isinstance(error, MemoryError | SpoolFullError)
+    return _code(error) in _OUTSIDE or isinstance(
+        error, MemoryError | SpoolFullError | SpoolLostError
+    )
 
 
 def is_full(error: Exception) -> bool:
     """Whether there is no room on the disk."""
     return _code(error) == _FULL or isinstance(error, SpoolFullError)
+
+
+def remedy(error: Exception) -> str:
+    """What an operator can do about an error of the world."""
+    if isinstance(error, SpoolLostError):
+        return (
+            "put it back, or let the queues run empty and restart, since what they "
+            "hold is nowhere else"
+        )
+    return "make room or mend the disk"
 
 
 def is_damage(error: Exception) -> bool:

@@ -1,9 +1,7 @@
-"""Where a spool lives: its folder, the file modes, and the lock that keeps it ours.
+"""Where a spool lives: its folder, the file modes, and what room there is.
 
-The lock is a whole-file lock on `mcmtpush.lock`: the system gives it up when the
-process ends, however it ends.  Workers inherit it from their parent and keep it should
-that be killed.  The database itself stays open to readers, so that operators can look
-into it with `sqlite3` at any time.
+The lock that keeps it ours is in `lock`.  The database itself stays open to readers,
+so that operators can look into it with `sqlite3` at any time.
 
 Removing a message needs room too, in the write-ahead log.  So the last part of the
 disk is not for new messages: otherwise a spool that filled its disk would never empty
@@ -12,43 +10,21 @@ itself again.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from pathlib import Path
 from shutil import disk_usage
-from typing import TextIO
 
 from mcmtpush.config.part import number_of
 from mcmtpush.errors import SpoolError
 from mcmtpush.spool.database import LOG_SIZE, open_database
+from mcmtpush.spool.lock import SpoolLock, lock_spool
+from mcmtpush.spool.presence import Presence
 from mcmtpush.spool.store import Store
 
 
 DATABASE = "mcmtpush.db"
-LOCK = "mcmtpush.lock"
-FOLDER_MODE = 0o750
 SMALLEST_LOG = 128 * 1024
 UNKNOWN = 1 << 60
-PATIENCE_SECONDS = 30.0
-"""How long workers that lost their parent are waited for."""
-
-POLL_SECONDS = 0.05
-
-
-def lock_spool(folder: str, *, mode: int, pid: int) -> TextIO:
-    """The lock of the spool in `folder`, made if need be; closing gives it up.
-
-    `mode` is that of the file; `pid` is told to whoever finds the lock taken.  Call
-    after the process has forked.  What a parent that was killed left behind is waited
-    for, since it is about to end.  Raises SpoolError with a reason to act on.
-    """
-    place = Path(folder)
-    try:
-        place.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        return _lock(place, mode, pid)
-    except OSError as error:
-        raise SpoolError(f"cannot use the spool folder {folder}: {error}") from error
 
 
 def open_spool(
@@ -57,7 +33,7 @@ def open_spool(
     mode: int,
     force_fsync: bool,
     pid: int,
-    lock: TextIO | None = None,
+    lock: SpoolLock | None = None,
 ) -> Store:
     """The spool in `folder`, made if need be, and locked unless `lock` is its lock.
 
@@ -72,7 +48,8 @@ def open_spool(
         database = open_database(
             str(place / DATABASE), force_fsync=force_fsync, log_size=room.log_size
         )
-        return Store(database, lock=lock, room=room)
+        presence = Presence(place / DATABASE)
+        return Store(database, lock=lock, room=room, require_files=presence.require)
     except BaseException:
         lock.close()
         raise
@@ -123,56 +100,6 @@ def _may_hold(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True
-    return True
-
-
-def _lock(place: Path, mode: int, pid: int) -> TextIO:
-    path = place / LOCK
-    path.touch(mode)
-    lock = path.open("r+", encoding="ascii", errors="replace")
-    try:
-        _acquire(lock)
-    except BlockingIOError as error:
-        holder = _holder(lock) or "unknown"
-        lock.close()
-        raise SpoolError(
-            f"the spool {place} is in use by process {holder}: stop it, or give "
-            "this one a spoolbase of its own"
-        ) from error
-    lock.seek(0)
-    lock.truncate(0)
-    lock.write(f"{pid}\n")
-    lock.flush()
-    return lock
-
-
-def _acquire(lock: TextIO) -> None:
-    """Raises BlockingIOError when its holder lives, or its heirs do for too long."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if _lives(_holder(lock)) or time.monotonic() > end:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
-
-
-def _holder(lock: TextIO) -> str:
-    lock.seek(0)
-    return lock.read(20).strip()
-
-
-def _lives(holder: str) -> bool:
-    """Whether there is such a process; one that cannot be told does."""
-    try:
-        os.kill(int(holder), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, OverflowError, PermissionError):
         return True
     return True
 

@@ -18,7 +18,7 @@ import orjson
 from attrs import asdict, frozen
 
 from mcmtpush.errors import SpoolError
-from mcmtpush.spool.folder import FOLDER_MODE
+from mcmtpush.spool.lock import FOLDER_MODE
 from mcmtpush.values import QueueKey
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TextIO, TypeGuard
+from typing import TypeGuard
 
 from mcmtpush.errors import SpoolCorruptError, SpoolError
 from mcmtpush.spool import statement
@@ -39,6 +39,7 @@ from mcmtpush.spool.codec import (
 )
 from mcmtpush.spool.database import PAGE_SIZE
 from mcmtpush.spool.fault import UNSOUND, damage, is_damage
+from mcmtpush.spool.lock import SpoolLock
 from mcmtpush.spool.piece import write_halved, write_singly
 from mcmtpush.spool.quota import Quota
 from mcmtpush.values import Entry, Message, PushPart, QueueKey
@@ -59,7 +60,8 @@ class Store:
     """A spool: what one connection knows how to do with it.
 
     `lock` is closed after the connection; `room` says how many bytes more may be used
-    on the disk, without it there is no limit.  See `mcmtpush.spool.folder`.
+    on the disk, without it there is no limit; `require_files` raises SpoolLostError
+    when the database is no longer where it was opened.  See `mcmtpush.spool.folder`.
 
     Attributes:
         first_row: the first number that this process may use; everything below
@@ -70,12 +72,14 @@ class Store:
         self,
         connection: sqlite3.Connection,
         *,
-        lock: TextIO | None = None,
+        lock: SpoolLock | None = None,
         room: Callable[[], int] | None = None,
+        require_files: Callable[[], None] | None = None,
     ) -> None:
         self._connection = connection
         self._lock = lock
         self._room = room
+        self._require_files = require_files
         try:
             (reserved,) = connection.execute(statement.RESERVED).fetchone()
         except (sqlite3.Error, TypeError) as error:
@@ -92,9 +96,11 @@ class Store:
         """Write all of these in one transaction, or raise and write none.
 
         Raises SpoolFullError for inserts, and for letters to bury, when there is no
-        room for them any more.
+        room for them any more; SpoolLostError for inserts when the files are gone.
         An entry is never inserted and deleted, or deleted and updated, in one call.
         """
+        if self._require_files is not None and _has_insert(operations):
+            self._require_files()
         if self._is_one_statement(operations):
             write_inserts(self._connection.execute, operations, self._quota)
             return
@@ -268,6 +274,10 @@ class Store:
         self._connection.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def _has_insert(operations: Sequence[Operation]) -> bool:
+    return any(type(operation) is Insert for operation in operations)
 
 
 def _checked_body(sound: int, row: Row) -> tuple[Message, PushPart | None]:

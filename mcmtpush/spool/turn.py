@@ -6,6 +6,7 @@ Rules of this file
 - A `forget` or `reschedule` that the disk does not take is kept and tried with the
   next commit; a store is not.
 - What a batch cannot have in it is tried alone, so that its neighbours are written.
+- When the files are gone, only what is new is refused.
 - When the disk is full, what was to be buried is removed without being kept.
 - Reads run between commits, a bounded number of rows at a time.
 
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
+from mcmtpush.errors import SpoolLostError
 from mcmtpush.spool.fault import is_full, is_outside
 from mcmtpush.spool.request import Read, Request, Write, is_kept, stop_keeping
 from mcmtpush.spool.store import REFUSALS, Bodies, Store
@@ -87,6 +89,9 @@ class Turns:
             return
         if not is_outside(error):
             self._try_each(writes)
+        elif isinstance(error, SpoolLostError):
+            # Only for what is new: the rest is in those files, which are still open.
+            self._put([one for one in writes if not one.is_store])
         elif is_full(error):
             # There may still be room for what makes room.
             rest = [one for one in writes if not one.is_store]

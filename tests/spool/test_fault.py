@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
-from mcmtpush.errors import SpoolError, SpoolFullError
-from mcmtpush.spool.fault import damage, is_damage, is_full, is_outside, spool_error
+from mcmtpush.errors import SpoolError, SpoolFullError, SpoolLostError
+from mcmtpush.spool.fault import (
+    damage,
+    is_damage,
+    is_full,
+    is_outside,
+    remedy,
+    spool_error,
+)
 from tests.support.case import TestCase
 
 
@@ -48,6 +55,12 @@ class FaultTests(TestCase):
             self.assertFalse(is_damage(error), code)
             self.assertNotIsInstance(spool_error(error), SpoolFullError)
         self.assertTrue(is_outside(MemoryError()))
+
+    def test_remedy(self) -> None:
+        """What is advised fits what is wrong."""
+        self.assertIn("make room", remedy(an_error(13)))
+        self.assertIn("restart", remedy(SpoolLostError("gone")))
+        self.assertTrue(is_outside(SpoolLostError("gone")))
 
     def test_damage(self) -> None:
         """Broken pages and texts that the driver cannot decode are the row's fault."""

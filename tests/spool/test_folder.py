@@ -1,20 +1,19 @@
-"""The folder, the modes and the lock."""
+"""The folder, the modes and the files."""
 
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 import stat
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-from mcmtpush.errors import SpoolError
-from mcmtpush.spool import folder
-from mcmtpush.spool.folder import Room, lock_spool, open_spool, worker_folders
+from mcmtpush.errors import SpoolError, SpoolLostError
+from mcmtpush.spool import folder, presence
+from mcmtpush.spool.codec import insert_of
+from mcmtpush.spool.folder import Room, open_spool, worker_folders
 from mcmtpush.spool.store import Store
+from tests.spool.test_codec import a_submission
 from tests.support.case import TestCase
 
 
@@ -90,55 +89,6 @@ class OpenSpoolTests(TestCase):
         self.open(mode=0o640)
         self.assertEqual(mode_of(self.place / "mcmtpush.db"), 0o640)
 
-    def test_second_owner_is_refused_by_name(self) -> None:
-        """A spool in use cannot be opened again, and the holder's pid is told."""
-        self.patch(folder, "_lives", lambda holder: holder == "4711")
-        self.open()
-        with self.assertRaisesRegex(SpoolError, r"in use by process 4711: stop it"):
-            self.open()
-
-    def heirs(self, sleep: Callable[[float], object]) -> TextIO:
-        """The lock, once its heirs have it no more; it was 4711's, which is gone."""
-        self.patch(folder, "_lives", lambda holder: holder != "4711")
-        self.patch(folder.time, "sleep", sleep)
-        return lock_spool(str(self.place), mode=0o640, pid=4712)
-
-    def test_heirs_are_waited_for(self) -> None:
-        """Workers that lost their parent have its lock until they end."""
-        store = self.open()
-        lock = self.heirs(lambda _: store.close())
-        self.addCleanup(lock.close)
-        self.assertEqual((self.place / "mcmtpush.lock").read_text(), "4712\n")
-
-    def test_heirs_that_do_not_end(self) -> None:
-        """They are waited for only so long."""
-        self.open()
-        self.patch(folder, "PATIENCE_SECONDS", -1)
-        with self.assertRaisesRegex(SpoolError, "in use by process 4711"):
-            self.heirs(self.fail)
-
-    def test_who_lives(self) -> None:
-        """A process that is there, and one that nobody can tell."""
-        gone = subprocess.Popen(["true"])
-        gone.wait()
-        self.assertFalse(folder._lives(str(gone.pid)))
-        for holder in (str(os.getpid()), "", "unknown", "9" * 30):
-            self.assertTrue(folder._lives(holder), holder)
-
-    def test_inherited_lock(self) -> None:
-        """Whoever has it opens the spool; it is free when all copies are closed."""
-        lock = lock_spool(str(self.place), mode=0o640, pid=4711)
-        for _ in range(2):
-            own = os.fdopen(os.dup(lock.fileno()))
-            open_spool(
-                str(self.place), mode=0o640, force_fsync=False, pid=1, lock=own
-            ).close()
-            with self.assertRaisesRegex(SpoolError, "in use by process 4711"):
-                self.patch(folder, "PATIENCE_SECONDS", -1)
-                self.open()
-        lock.close()
-        self.open()
-
     def test_folders_of_workers(self) -> None:
         """Those that are spools, by number; nothing else."""
         self.assertEqual(worker_folders(str(self.place)), [])
@@ -152,11 +102,6 @@ class OpenSpoolTests(TestCase):
             [(2, str(parent / "worker-2")), (10, str(parent / "worker-10"))],
         )
 
-    def test_lock_ends_with_the_owner(self) -> None:
-        """After close, and only then, the next one may have it."""
-        self.open().close()
-        self.assertIsInstance(self.open(), Store)
-
     def test_failed_opening_gives_up_the_lock(self) -> None:
         """A spool that cannot be opened is not left locked."""
         self.place.mkdir(parents=True)
@@ -165,6 +110,18 @@ class OpenSpoolTests(TestCase):
         for _ in range(2):
             with self.assertRaisesRegex(SpoolError, "not a database"):
                 self.open()
+
+    def test_files_removed_while_open(self) -> None:
+        """Nothing is stored where the next start would not find it."""
+        self.patch(presence, "INTERVAL_SECONDS", 0.0)
+        for name in ("mcmtpush.db", "mcmtpush.db-wal"):
+            store = self.open()
+            store.apply([insert_of(a_submission(), store.first_row)])
+            (self.place / name).rename(self.place / "elsewhere")
+            with self.assertRaisesRegex(SpoolLostError, f"{name} was removed"):
+                store.apply([insert_of(a_submission(), store.first_row + 1)])
+            (self.place / "elsewhere").rename(self.place / name)
+            store.close()
 
     def test_unusable_folder(self) -> None:
         """A file where the folder should be is told with its path."""

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from mcmtpush.errors import SpoolError, SpoolFullError
+from mcmtpush.errors import SpoolError, SpoolFullError, SpoolLostError
 from mcmtpush.spool.answer import QUIET_SECONDS
 from mcmtpush.spool.writer import (
     RETRY_SECONDS,
@@ -59,6 +59,48 @@ class CommitTests(WriterCase):
         self.assertEqual([line["log_level"].name for line in logs], ["error"])
         self.assertIn("surrogates", logs[0]["reason"])
         self.assertEqual(self.counters.get("spool.refused"), 1)
+
+
+class LostFilesTests(WriterCase):
+    """The database was removed: refuse the new, deliver the old."""
+
+    def require(self) -> None:
+        """What the watch over the files says."""
+        if self.lost:
+            raise SpoolLostError("mcmtpush.db was removed")
+
+    def test_refuses_stores_only(self) -> None:
+        """Removals and changes go on in the open file, and it is said what to do."""
+        self.lost = True
+        gone, kept, buried = self.stored(3)
+        self.store._require_files = self.require
+        refused = self.writer.store(a_submission())
+        done: list[Deferred[Any]] = [
+            self.writer.forget([gone.row]),
+            self.writer.reschedule([kept]),
+            self.writer.bury([a_letter(buried.row)]),
+        ]
+        loaded = self.writer.load([kept.row])
+        with capturedLogs() as logs:
+            self.worker.go()
+        self.failureResultOf(refused, SpoolLostError)
+        for one in done:
+            self.assertIsNone(self.successResultOf(one))
+        self.assertEqual(set(self.successResultOf(loaded)), {kept.row})
+        self.assertEqual(self.on_disk(), {kept.row})
+        self.assertIn("was removed", logs[0]["reason"])
+        self.assertIn("restart", logs[0]["remedy"])
+
+    def test_put_back(self) -> None:
+        """New messages are taken again as soon as it is there."""
+        self.lost = True
+        self.store._require_files = self.require
+        refused = self.writer.store(a_submission())
+        with capturedLogs():
+            self.worker.go()
+        self.failureResultOf(refused, SpoolLostError)
+        self.lost = False
+        self.stored()
 
 
 class FullDiskTests(FullDiskCase):
