@@ -8,7 +8,6 @@ below it, understanding a message costs.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import house, peers
-from bench.reception import Load, contenders, source
+from bench.reception import Load, contenders, rows, source
 from bench.run import Contender, Figures
 from bench.workers import KEPT, aside, pair, receive
 
@@ -43,13 +42,8 @@ def kept_alone(folder: Path) -> Iterator[house.Process]:
         yield process
 
 
-def rows(folder: Path) -> int:
-    """Messages in all databases."""
-    count = 0
-    for path in folder.glob("deaf-*.db"):
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            count += database.execute("SELECT count(*) FROM entry").fetchone()[0]
-    return count
+kept = partial(rows, pattern="deaf-*.db")
+"""Messages in all databases."""
 
 
 def shared(folder: Path, count: int, *, processes: int, load: Load) -> Figures:
@@ -59,12 +53,12 @@ def shared(folder: Path, count: int, *, processes: int, load: Load) -> Figures:
         with aside():
             seconds = load(servers[0].port, folder, count)
         cpu = sum(each.cpu_seconds() for each in servers) - before
-    house.check("messages in the databases", rows(folder), count)
+    house.check("messages in the databases", kept(folder), count)
     return {"messages/s": count / seconds, "cpu us": cpu / count * 1e6}
 
 
 KEEPS = peers.Peer(
-    "reads nothing, commits", kept_alone, rows,
+    "reads nothing, commits", kept_alone, kept,
     peers.nothing_missing, peers.BARE.version,
 )  # fmt: skip
 FORGETS = peers.Peer(

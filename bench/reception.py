@@ -57,10 +57,10 @@ def suspended(folder: Path) -> Iterator[house.Process]:
         yield process
 
 
-def rows(folder: Path) -> int:
-    """Messages in the spool, or in those of all workers."""
+def rows(folder: Path, pattern: str = "spool/**/mcmtpush.db") -> int:
+    """Messages in the spool, in those of all workers, or in databases of this name."""
     count = 0
-    for path in (folder / "spool").glob("**/mcmtpush.db"):
+    for path in folder.glob(pattern):
         with contextlib.closing(sqlite3.connect(path)) as database:
             count += database.execute("SELECT count(*) FROM entry").fetchone()[0]
     return count

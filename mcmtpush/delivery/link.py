@@ -53,11 +53,7 @@ class Link(Protocol):
             self.abort()
             return
         transport: Any = self.transport
-        self.remote_ip = getattr(transport.getPeer(), "host", "")
-        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
-            if hasattr(transport, option):
-                getattr(transport, option)(1)
-        transport.registerProducer(self, True)
+        self.remote_ip = set_up(transport, self)
         if not isinstance(transport, TLSMemoryBIOProtocol):
             self.handshakeCompleted()
 
@@ -75,6 +71,18 @@ class Link(Protocol):
         transport: Any = self.transport
         transport.unregisterProducer()
         transport.loseConnection()
+
+
+def set_up(transport: Any, producer: object) -> str:
+    """Begin to use this transport, `producer` told when it is full; the peer's address.
+
+    Empty where it has none.
+    """
+    for option in ("setTcpNoDelay", "setTcpKeepAlive"):
+        if hasattr(transport, option):
+            getattr(transport, option)(1)
+    transport.registerProducer(producer, True)
+    return getattr(transport.getPeer(), "host", "")
 
 
 def stop_writing(transport: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from mcmtpush.errors import SpoolLostError
@@ -52,8 +53,10 @@ class Presence:
 
     def _look(self) -> Path | None:
         for path, identity in self._files.items():
-            if _identity(path) != identity:
-                return path
+            # Who cannot look has not seen that it is gone.
+            with suppress(OSError):
+                if _identity(path) != identity:
+                    return path
         return None
 
 

@@ -10,12 +10,12 @@ from bench import ceiling
 from tests.support.case import TestCase
 
 
-class RowsTests(TestCase):
+class KeptTests(TestCase):
     def test_of_all_databases(self) -> None:
         """And of nothing else in the folder."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            self.assertEqual(ceiling.rows(folder), 0)
+            self.assertEqual(ceiling.kept(folder), 0)
             for file, count in (("deaf-1.db", 2), ("deaf-2.db", 3), ("other.db", 5)):
                 database = sqlite3.connect(folder / file)
                 with database:
@@ -24,7 +24,7 @@ class RowsTests(TestCase):
                         "INSERT INTO entry VALUES (?)", [(b"x",)] * count
                     )
                 database.close()
-            self.assertEqual(ceiling.rows(folder), 5)
+            self.assertEqual(ceiling.kept(folder), 5)
 
 
 class ContenderTests(TestCase):

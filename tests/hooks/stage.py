@@ -9,6 +9,23 @@ from attrs import define, field
 
 from mcmtpush.counters import Counters
 from mcmtpush.hooks.chain import Chain, Provider
+from mcmtpush.values import Message, QueueKey
+
+
+KEY = QueueKey("default", "default", "apn.example")
+MESSAGE = Message(
+    "id",
+    "batch",
+    "connection",
+    1.0,
+    "s@x",
+    "r@y",
+    KEY,
+    321,
+    1,
+    {"ip": "::1"},
+    {"a": "b"},
+)
 
 
 @define

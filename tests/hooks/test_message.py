@@ -3,25 +3,8 @@
 from __future__ import annotations
 
 from mcmtpush.hooks.message import ECMESS_CTX_CONN, ECMESS_CTX_MESS, Message
-from mcmtpush.values import Message as Accepted
-from mcmtpush.values import QueueKey
+from tests.hooks.stage import MESSAGE
 from tests.support.case import TestCase
-
-
-KEY = QueueKey("default", "default", "apn.example")
-MESSAGE = Accepted(
-    "id",
-    "batch",
-    "connection",
-    1.0,
-    "s@x",
-    "r@y",
-    KEY,
-    321,
-    1,
-    {"ip": "::1"},
-    {"a": "b"},
-)
 
 
 class MessageTests(TestCase):

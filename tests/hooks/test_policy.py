@@ -33,25 +33,10 @@ from mcmtpush.values import (
     Refused,
     Undecided,
 )
-from mcmtpush.values import Message as AcceptedMessage
-from tests.hooks.stage import Told, a_chain, a_provider
+from tests.hooks.stage import KEY, MESSAGE, Told, a_chain, a_provider
 from tests.support.case import TestCase, readable
 
 
-KEY = QueueKey("default", "default", "apn.example")
-MESSAGE = AcceptedMessage(
-    "id",
-    "batch",
-    "connection",
-    1.0,
-    "s@x",
-    "r@y",
-    KEY,
-    321,
-    0,
-    {"ip": "::1"},
-    {"a": "b"},
-)
 PUSH = PushPart("ab" * 32, b'{"aps":{"alert":"hi"}}', "back@x", {"apns-topic": "t"})
 DRAFT = Draft(MESSAGE, PUSH, 0, "an-id", 1000, 2)
 

@@ -5,25 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mcmtpush.hooks.request import Request
-from mcmtpush.values import Draft, PushPart, QueueKey
-from mcmtpush.values import Message as Accepted
+from mcmtpush.values import Draft, PushPart
+from tests.hooks.stage import MESSAGE
 from tests.support.case import TestCase
-
-
-KEY = QueueKey("default", "default", "apn.example")
-MESSAGE = Accepted(
-    "id",
-    "batch",
-    "connection",
-    1.0,
-    "s@x",
-    "r@y",
-    KEY,
-    321,
-    1,
-    {"ip": "::1"},
-    {"a": "b"},
-)
 
 
 def a_request(payload: bytes = b'{"aps":{"alert":"hi"}}', **headers: str) -> Request:

@@ -46,6 +46,16 @@ class PresenceTests(TestCase):
             path.with_name("elsewhere").rename(path)
             self.pass_time()
 
+    def test_cannot_look(self) -> None:
+        """A folder that may not be looked into says nothing of its files."""
+
+        def refuse(_: object) -> None:
+            raise PermissionError
+
+        self.patch(Path, "stat", refuse)
+        self.pass_time()
+        self.presence.require()
+
     def test_replaced(self) -> None:
         """Another file of the same name is not the one that is open."""
         self.path.unlink()

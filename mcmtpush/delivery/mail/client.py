@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from zope.interface import implementer
 
+from mcmtpush.delivery.link import set_up
 from mcmtpush.delivery.mail.dialogue import Dialogue
 from mcmtpush.delivery.mail.event import (
     PATIENCE_SECONDS,
@@ -131,12 +132,7 @@ class MailConnection(Protocol):
         if self._over:
             self._hang_up()
             return
-        transport: Any = self.transport
-        self.remote_ip = getattr(transport.getPeer(), "host", "")
-        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
-            if hasattr(transport, option):
-                getattr(transport, option)(1)
-        transport.registerProducer(self, True)
+        self.remote_ip = set_up(self.transport, self)
         self._registered = True
         self._watch()
 
