@@ -16,6 +16,7 @@ from typing import Final
 from mcmtpush.config.options import ALIASES, OPTIONS, SCOPES, Option, ScopeKind
 from mcmtpush.config.tables import process, push, receiving, sending
 from mcmtpush.config.tables.declaration import LISTENERS, RECEIVING, SENDING
+from mcmtpush.config.tables.foreign import FOREIGN_FAMILIES, FOREIGN_OPTIONS
 from mcmtpush.config.units import write_value
 
 
@@ -159,6 +160,11 @@ def _scopes() -> Iterator[str]:
     yield from ("", "## Modules of Momentum without effect", "")
     yield "Stanzas of these are recognised, may hold anything, and get one warning:"
     yield _names(kind.name for kind in SCOPES.values() if not kind.checked) + "."
+    yield from ("", "## Options of Momentum without effect", "")
+    yield "Beside the inert ones above these may stand in any scope, with any value;"
+    yield "each gets one warning:"
+    families = _names(f"{family}…" for family in FOREIGN_FAMILIES)
+    yield f"{_names(sorted(FOREIGN_OPTIONS))}, and all that begin with {families}."
 
 
 def _scope(kind: ScopeKind) -> str:

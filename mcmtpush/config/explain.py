@@ -24,6 +24,7 @@ from mcmtpush.config.options import (
 from mcmtpush.config.reception import mcmt_reception
 from mcmtpush.config.scopes import DEFAULT, Fallback, Resolved, resolve
 from mcmtpush.config.tables.declaration import LISTENERS, PATHWAYS
+from mcmtpush.config.tables.foreign import is_foreign
 from mcmtpush.config.tree import Scope, Setting
 from mcmtpush.config.units import show_value, write_value
 from mcmtpush.values import QueueKey
@@ -225,6 +226,8 @@ def _option(name: str, kind: str) -> Option:
     option = find_option(name, kind)
     if option is not None:
         return option
+    if is_foreign(name):
+        raise QueryError(f"{name.lower()} has no effect in this version")
     near = nearest(name, OPTIONS)
     hint = f': did you mean "{near}"?' if near else ""
     raise QueryError(f'there is no option "{name}"{hint}')

@@ -23,10 +23,12 @@ from mcmtpush.config.options import (
     scopes_of,
 )
 from mcmtpush.config.sources import SourceFault, Sources
+from mcmtpush.config.tables.foreign import is_foreign
 from mcmtpush.config.tokens import Token, printable
 from mcmtpush.config.tree import Place, Scope, Setting
 from mcmtpush.config.units import ValueFault, read_value
 from mcmtpush.config.verdicts import (
+    foreign_option,
     inert_option,
     inert_scope,
     misplaced_option,
@@ -168,12 +170,10 @@ class _Reading:
                 self._open(scope, item, spot)
 
     def _set(self, scope: Scope, item: Assignment, spot: _Spot) -> None:
-        name = item.name.text
-        option = find_option(name, scope.kind)
-        if option is None and item.value is None:
-            return
+        option = find_option(item.name.text, scope.kind)
         if option is None:
-            self._fault(unknown_option(name, scope), item.name, spot, name)
+            if item.value is not None:
+                self._unknown(scope, item.name, spot)
             return
         if scope.kind not in option.scopes:
             if spot.certain:
@@ -197,6 +197,12 @@ class _Reading:
             self._local_changes = posixpath.normpath(
                 posixpath.join(beside, item.value.text)
             )
+
+    def _unknown(self, scope: Scope, name: Token, spot: _Spot) -> None:
+        if not is_foreign(name.text):
+            self._fault(unknown_option(name.text, scope), name, spot, name.text)
+        elif not spot.quiet:
+            self._warn_once(foreign_option(name.text), name, spot, name.text.lower())
 
     def _misfit(self, option: Option, fault: ValueFault, spot: _Spot) -> None:
         for one in (fault, *fault.further):

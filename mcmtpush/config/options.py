@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from mcmtpush.config.tables.declaration import Option, ScopeKind
+from mcmtpush.config.tables.foreign import FOREIGN_KINDS
 from mcmtpush.config.tables.process import CLASHES, PROCESS_TABLE
 from mcmtpush.config.tables.receiving import RECEIVING_TABLE
-from mcmtpush.config.tables.scopes import FOREIGN_KINDS, SCOPE_KINDS
+from mcmtpush.config.tables.scopes import SCOPE_KINDS
 from mcmtpush.config.tables.sending import SENDING_TABLE
 
 

@@ -74,6 +74,12 @@ def inert_option(option: Option) -> str:
     return f"option {option.name} has no effect in this version"
 
 
+def foreign_option(name: str) -> str:
+    """The original has such an option, this version does not."""
+    text = f"option {name.lower()} has no effect in this version"
+    return f"{text}; its value is not checked"
+
+
 def remarks(option: Option, name: str, scope: Scope) -> list[str]:
     """Warnings about the place and the spelling of an option that is valid there."""
     found = []

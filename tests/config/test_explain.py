@@ -304,6 +304,7 @@ class MisplacedTests(TestCase):
             "listen :2525 retry_interval_": 'did you mean "retry_interval"?',
             "listen :2525 logfile": "not set for a listen, but in apn_logger",
             "nothing_like_it": 'there is no option "nothing_like_it"',
+            "Adaptive_Enabled": "adaptive_enabled has no effect in this version",
         }.items():
             with self.assertRaises(QueryError, msg=words) as caught:
                 ask(words)

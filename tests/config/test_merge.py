@@ -394,6 +394,36 @@ chroot = /etc/mcmtpush/file
         )
         self.assertEqual([child.kind for child in root.children], ["msgc_client"])
 
+    def test_foreign_options_are_passed_over(self) -> None:
+        """Whatever their value, wherever they stand; each name is warned of once."""
+        root = self.check(
+            "Adaptive_Enabled = true\ndomain d { adaptive_retry_interval = ( 1 2 )\n"
+            "  dkim = [ sign = yes ] ADAPTIVE_ENABLED = off }\n"
+            "security { smpp_smsc_port = 2775 }\ntls = no",
+            "".join(
+                f"{place}: warning: option {name} has no effect in this version; its "
+                "value is not checked\n"
+                for place, name in (
+                    ("1:1", "adaptive_enabled"),
+                    ("2:12", "adaptive_retry_interval"),
+                    ("3:3", "dkim"),
+                )
+            )
+            + "4:1: warning: security has no effect in this version\n",
+        )
+        self.assertEqual(list(root.settings), ["tls"])
+        self.assertFalse(root.children[0].settings)
+
+    def test_foreign_stanzas_of_domains(self) -> None:
+        """One stands in domains and bindings, one has a name."""
+        self.check(
+            'domain d { adaptive_sweep_rule "x" { codes = ( 10 ) } }\n'
+            'datasource "ram" { uri = ( "pgsql:host=h" ) }',
+            "1:12: warning: adaptive_sweep_rule has no effect in this version; its "
+            "content is not checked\n2:1: warning: datasource has no effect in this "
+            "version; its content is not checked\n",
+        )
+
     def test_placement(self) -> None:
         """What is accepted elsewhere than documented, and what is not."""
         root = self.check(

@@ -14,9 +14,10 @@ from mcmtpush.config.options import (
     options_of,
     scopes_of,
 )
+from mcmtpush.config.tables.foreign import FOREIGN_KINDS, is_foreign
 from mcmtpush.config.tables.process import CLASHES, PROCESS_TABLE
 from mcmtpush.config.tables.receiving import RECEIVING_TABLE
-from mcmtpush.config.tables.scopes import FOREIGN_KINDS, SCOPE_KINDS
+from mcmtpush.config.tables.scopes import SCOPE_KINDS
 from mcmtpush.config.tables.sending import SENDING_TABLE
 from mcmtpush.config.tokens import Faults, read_tokens
 from mcmtpush.config.units import read_value, write_value
@@ -100,6 +101,22 @@ class TableTests(TestCase):
         self.assertTrue(OPTIONS["apn_expiry"].dynamic)
 
 
+class ForeignTests(TestCase):
+    """What only the original knows."""
+
+    def test_no_option_of_this_program_is_taken_for_foreign(self) -> None:
+        """The tables have no name in common, families included."""
+        names = {option.name for option in OPTIONS.values()} | ALIASES.keys()
+        self.assertEqual([name for name in sorted(names) if is_foreign(name)], [])
+
+    def test_families_and_names(self) -> None:
+        """A beginning or the whole name counts, in any case."""
+        for name in ("Adaptive_Enabled", "smpp_smsc_port", "REMOTE_SMTP_PORT"):
+            self.assertTrue(is_foreign(name), name)
+        for name in ("adaptive", "retry_intervall", "remote_smtp_portt"):
+            self.assertFalse(is_foreign(name), name)
+
+
 class LookupTests(TestCase):
     """Finding rows."""
 
@@ -124,7 +141,10 @@ class LookupTests(TestCase):
         self.assertEqual(options_of("host"), sorted(options_of("host")))
         self.assertEqual(options_of("apn"), ["debug_level", "enabled"])
         self.assertEqual(scopes_of("esmtp_listener"), ["listen", "peer"])
-        self.assertEqual(scopes_of("binding_group"), ["binding", "domain", "host"])
+        self.assertEqual(
+            scopes_of("binding_group"),
+            ["adaptive_sweep_rule", "binding", "domain", "host"],
+        )
 
     def test_nearest(self) -> None:
         """A slip finds the name that was meant; noise finds none."""

@@ -83,32 +83,3 @@ SCOPE_KINDS: tuple[ScopeKind, ...] = (
     _kind("httpsrv", "The HTTP server.", used=False),
     _kind("restinjector", "Injection by HTTP.", used=False),
 )
-
-_FOREIGN = """
-ac_auth adaptive antivirus as_logger async_tcp auth_ds auth_radius aveng
-beik bounce_classifier_override bounce_logger brightmail chunk_logger cidr_server
-cidrdb clamav cloudmark cluster cluster_group commtouch compress_spool conntrol
-console custom_bounce_behavior custom_logger delay_dsn dk_sign dk_validate dkim
-dkim_sign dkim_validate domainkeys ds_core dynamic_config ec_logger ecauth ecstream
-eleven engagement_tracker eventloop fbl gcm gcm_logger generic_delivery geoip gssapi
-httpclnt ident inbound_audit inbound_cidr jlog ldap logs mail_loop mm7 mm7_logger
-mobility msgc_client msgc_server msgc mysql node odbc opendkim openssl
-outbound_audit outbound_smtp_auth pe_logger perl persistio pgsql pipe_transport
-pipeio postgres presence_ds radius replicate reputation riak rbl
-securecred seedlist sieve smpp smpp_logger smtp_auth_proxy smtp_cbv
-smtp_rcptto_cbv snmp snmp_traps spf spf_macros spf_v1 sqlite static_routes stpclnt
-suppress_spool syslog_io syslog_logger threadpool timer tls_macros topology uribl
-url_ripper vctx_mess_match xclient xremoteip xsetcontext xdumpcontext
-"""
-
-FOREIGN_KINDS: tuple[ScopeKind, ...] = tuple(
-    ScopeKind(
-        name,
-        anonymous=True,
-        stands_in=GLOBAL,
-        implemented=False,
-        checked=False,
-        help="A module of the original; nothing here.",
-    )
-    for name in _FOREIGN.split()
-)
