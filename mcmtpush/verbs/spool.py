@@ -249,9 +249,19 @@ def _print_whole(letter: Letter, original: Original) -> None:
             shown = ", ".join(f"{key}={text}" for key, text in value.items())
         click.echo(printable(f"{name}: {'' if shown is None else shown}".rstrip()))
     click.echo("\n-- payload")
-    click.echo("" if payload is None else json.dumps(payload, indent=2))
+    click.echo("" if payload is None else _payload(payload))
     click.echo("\n-- mail")
-    click.echo("\n".join(map(printable, (mail or "").splitlines())))
+    for line in (mail or "").splitlines():
+        click.echo("\t".join(map(printable, line.split("\t"))))
+
+
+def _payload(payload: Any) -> str:
+    """Its JSON as it is read best: what cannot be printed is escaped."""
+    text = json.dumps(payload, indent=2, ensure_ascii=False)
+    return "".join(
+        one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1]
+        for one in text
+    )
 
 
 # -- spool --------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from tests.support.case import TestCase
 
 
 FIRST, SECOND = "10/00-12345-C6DD1CA4", "20/00-12345-C6DD1CA4"
+THIRD = "31/00-12345-C6DD1CA4"
 OTHER = QueueKey("default", "default", "other.example")
-MAIL = b"Subject: \x1b[31mx\r\n\r\nbody"
+MAIL = b"Subject: \x1b[31mx\r\n\ty\r\n\r\nbody"
 
 
 class VerbCase(TestCase):
@@ -208,7 +209,7 @@ class ShowTests(VerbCase):
             f"token: {PUSH.token}\n",
             "message_context: a=b\n",
             '"alert": "hi"',
-            "Subject: ?[31mx\n\nbody\n",
+            "Subject: ?[31mx\n\ty\n\nbody\n",
         ):
             self.assertIn(text, result.stdout)
 
@@ -219,6 +220,20 @@ class ShowTests(VerbCase):
         self.assertEqual(shown["mail"], MAIL.decode())
         self.assertEqual(shown["token"], PUSH.token)
         self.assertEqual(shown["message_context"], {"a": "b"})
+
+    def test_payload_is_readable(self) -> None:
+        """Letters and pictures of any script; what cannot be printed is escaped."""
+        text = "Zo\u00eb \U0001f4f1\u200d\u202e\x9b"
+        payload = json.dumps({"alert": text}, ensure_ascii=False).encode()
+        submission = a_submission(
+            a_message(id=THIRD), mail=MAIL, push=evolve(PUSH, payload=payload)
+        )
+        self.store.apply([insert_of(submission, 3)])
+        self.store.apply([bury_of([a_letter(3)])])
+        self.assertIn(
+            '"alert": "Zo\u00eb \U0001f4f1\\u200d\\u202e\\u009b"\n',
+            self.dead("show", THIRD).stdout,
+        )
 
     def test_unknown(self) -> None:
         """An id that is not there is 1."""
