@@ -157,7 +157,28 @@ class ManualTests(TestCase):
             self.assertEqual(found[2], record.kind)
             self.assertEqual((found[4], found[5]), (source, destination))
             self.assertEqual(found[6], "apn.example.net")
+        uuid = "abf3c086-34cc-58f5-ab48-98d75f22bdcf"
+        line = render(
+            SETTINGS.log_delivery_format, evolve(DELIVERED, transaction_id=uuid)
+        )
+        self.assertEqual(re.fullmatch(both, line)[11], uuid)
         self.assertTrue(re.fullmatch(alive, "1700000060@M"))
+
+    def test_its_expressions_read_what_mail_servers_say(self) -> None:
+        """A text that repeats an address is one field all the same."""
+        part = self.PAGE.read_text("utf-8").split("<!-- expressions -->")[1]
+        both, permanent, _ = part.split("```")[1].split()
+        said = "5.1.1 <4711@apn.example.net>: unknown, see http://x/?a@b"
+        mail = evolve(REFUSED, transaction_id="", status=550, detail=said)
+        for text, expression, status in (
+            (SETTINGS.log_tempfail_format, both, 12),
+            (SETTINGS.log_permfail_format, permanent, 10),
+        ):
+            found = re.fullmatch(expression, render(text, mail))
+            assert found is not None
+            self.assertEqual(found[5], "4711")
+            self.assertEqual(found[6], "apn.example.net")
+            self.assertEqual((found[status], found[status + 1]), ("550", said))
 
 
 class CompileFormatTests(TestCase):
