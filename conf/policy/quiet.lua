@@ -11,6 +11,7 @@ require("msys.delivery")
 local mod = {}
 local LONGEST = 120
 local MESS = msys.core.ECMESS_CTX_MESS
+local CONN = msys.core.ECMESS_CTX_CONN
 
 -- Read what is needed later; without "return true" nothing is started.
 function mod:init()
@@ -20,7 +21,8 @@ end
 -- Before a push is sent: req may be changed, and is checked again.
 function mod:apn_request_eval(req, msg)
   -- Pushes of a campaign do not wake anybody, and only the last one is shown.
-  local campaign = msg:context_get(MESS, "campaign")
+  -- A listen or peer says which: context = [ campaign = "spring" ].
+  local campaign = msg:context_get(CONN, "campaign")
   if campaign != "" then
     req.headers["apns-priority"] = 5
     req.headers["apns-collapse-id"] = campaign

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from mcmtpush.hooks.api import (
     DELIVERY_PERMFAILED,
+    ECMESS_CTX_CONN,
     ECMESS_CTX_MESS,
     apn_status_classifier,
 )
@@ -28,7 +29,8 @@ def init():
 def apn_request_eval(req, msg):
     """Before a push is sent: `req` may be changed, and is checked again."""
     # Pushes of a campaign do not wake anybody, and only the last one is shown.
-    campaign = msg.context_get(ECMESS_CTX_MESS, "campaign")
+    # A listen or peer says which: context = [ campaign = "spring" ].
+    campaign = msg.context_get(ECMESS_CTX_CONN, "campaign")
     if campaign:
         req.headers["apns-priority"] = 5
         req.headers["apns-collapse-id"] = campaign

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from attrs import evolve
+
 from mcmtpush.config.options import OPTIONS
 from mcmtpush.config.views import ScriptSettings
 from mcmtpush.files import DiskFiles
 from mcmtpush.hooks import api
+from mcmtpush.hooks.chain import Chain
 from mcmtpush.hooks.loading import check, load
 from mcmtpush.hooks.points import DISPOSE, POINTS, REQUEST, RESPONSE
 from tests.hooks.stage import a_chain
@@ -92,6 +95,36 @@ class PageTests(TestCase):
                 self.assertIn(f"`{name}`", self.text)
 
 
+class GuideTests(TestCase):
+    """docs/howto/policy.md: its first scripts, with the variable as configured."""
+
+    GUIDE = (ROOT / "docs" / "howto" / "policy.md").read_text("utf-8")
+
+    def test_first_scripts(self) -> None:
+        """What connections bring along changes the push."""
+        given = re.search(r"context = \[ (\w+) = \"(\w+)\" \]", self.GUIDE)
+        assert given is not None
+        accepted = evolve(MESSAGE, connection_context={given[1]: given[2]})
+        blocks = re.findall(r"^```\n(.*?)^```", self.GUIDE, re.MULTILINE | re.DOTALL)
+        first = [block for block in blocks if "apn_request_eval" in block]
+        for language, code in zip(("python", "lua"), first, strict=True):
+            request = a_request(b'{"aps":{"alert":"hi"}}')
+            self.load(language, code).call(REQUEST, request, api.Message(accepted, 0))
+            self.assertEqual(request.json["aps"]["alert"], "hi (advertisement)")
+            self.assertEqual(dict(request.headers), {"apns-collapse-id": given[2]})
+
+    def load(self, language: Literal["python", "lua"], code: str) -> Chain:
+        """The chain of one script."""
+        folder = Path(self.mktemp())
+        (folder / "policy").mkdir(parents=True)
+        ending = {"python": "py", "lua": "lua"}[language]
+        (folder / "policy" / f"quiet.{ending}").write_text(code, "utf-8")
+        script = ScriptSettings("quiet", language, "policy.quiet", (str(folder),))
+        chain = load([script], DiskFiles(), self.fail, lambda parts: a_chain(*parts))
+        assert chain is not None
+        return chain
+
+
 class SampleTests(TestCase):
     """conf/policy."""
 
@@ -109,8 +142,8 @@ class SampleTests(TestCase):
         assert chain is not None
         self.assertEqual(warned, [])
         request = a_request(b'{"aps":{"alert":"%s"}}' % (b"x" * 200))
-        message = api.Message(MESSAGE, 0, {"campaign": "spring"})
-        chain.call(REQUEST, request, message)
+        accepted = evolve(MESSAGE, connection_context={"campaign": "spring"})
+        chain.call(REQUEST, request, api.Message(accepted, 0))
         self.assertEqual(
             dict(request.headers),
             {"apns-priority": "5", "apns-collapse-id": "spring"},
