@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from bench import house, peers
+from bench.pipe import journalled
 from bench.reception import Load, contenders, rows, source
 from bench.run import Contender, Figures
 from bench.workers import KEPT, aside, pair, receive
@@ -46,6 +48,24 @@ kept = partial(rows, pattern="deaf-*.db")
 """Messages in all databases."""
 
 
+def passed_on(folder: Path, count: int) -> Figures:
+    """Through one to the simulator; its journal counts."""
+    message = house.sample(folder)
+    with house.simulator(folder, scheme="apn2") as apns_port:
+        port = house.free_port()
+        arguments = [sys.executable, PROGRAM, str(port), str(folder), str(apns_port)]
+        with house.running(arguments, port, folder) as process:
+            before, began = process.cpu_seconds(), time.monotonic()
+            house.smtp_source(port, message, count=count, sessions=20)
+            journal = journalled(folder)
+            house.wait_until("the journal", lambda: journal.read() >= count)
+            ended = time.monotonic() - began
+            cpu = process.cpu_seconds() - before
+    house.check("journal lines", journal.read(), count)
+    house.check("messages in the database", kept(folder), count)
+    return {"messages/s": count / ended, "cpu us": cpu / count * 1e6}
+
+
 def shared(folder: Path, count: int, *, processes: int, load: Load) -> Figures:
     """A load on all of them, pinned aside as for workers."""
     with keeping(folder, processes) as servers:
@@ -68,6 +88,12 @@ FORGETS = peers.Peer(
 
 RECEPTION = contenders(partial(source, sessions=20), KEEPS, FORGETS, peers.BARE)
 """A connection for each message."""
+
+THROUGH = [
+    RECEPTION[1],
+    Contender("reads nothing, commits, passes on", passed_on),
+]
+"""What going through everything cannot be faster than: the second over HTTP/2."""
 
 WORKERS = [
     Contender(

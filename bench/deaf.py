@@ -1,12 +1,13 @@
 """The ceiling: a server that says what a client waits for and reads nothing.
 
-    deaf.py PORT [FOLDER]
+    deaf.py PORT [FOLDER [APNS-PORT]]
 
 It looks at the first letter of a command and for the end of a message, no further:
 no addresses, no limits, no content, no queue, no log.  With a FOLDER every message
 is a row of a SQLite database there, committed as durably and in groups as mcmtpush
 does, before its 250; what is faster than that on Twisted's transports keeps less.
-Several can share a port.
+Several can share a port.  With an APNS-PORT what is durable is passed on to the
+simulator there over HTTP/2, and stays in the database.
 
 When it is stopped it prints how many it took.
 """
@@ -18,6 +19,7 @@ import socket
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -42,8 +44,8 @@ class Nowhere:
 class Disk:
     """Commits all that came in one turn, one commit at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, pass_on: Callable[[int], None]) -> None:
+        self.path, self.pass_on = path, pass_on
         self.waiting: list[tuple[Deaf, bytes]] = []
         self.busy = self.booked = False
         self.batches: SimpleQueue[list[tuple[Deaf, bytes]]] = SimpleQueue()
@@ -82,8 +84,13 @@ class Disk:
         """These are durable."""
         for deaf, _ in batch:
             deaf.kept()
+        self.pass_on(len(batch))
         self.busy = False
         self.look()
+
+
+def nowhere(_count: int) -> None:
+    """What is kept stays."""
 
 
 class Deaf(Protocol):
@@ -121,17 +128,24 @@ class Deaf(Protocol):
         self.said(KEPT)
 
 
-def main(port: int, folder: str = "") -> None:
+def main(port: int, folder: str = "", apns_port: str = "") -> None:
     """Serve until SIGTERM."""
     listening = socket.create_server(("127.0.0.1", port), backlog=500, reuse_port=True)
     listening.setblocking(False)
     factory = Factory.forProtocol(Deaf)
     factory.noisy = False
-    Deaf.disk = Disk(Path(folder) / f"deaf-{os.getpid()}.db") if folder else Nowhere()
+    pass_on = nowhere
+    if apns_port:
+        import onward  # noqa: PLC0415 - beside this file
+
+        credentials = Path(folder) / "spool" / "development"
+        pass_on = onward.connect(int(apns_port), credentials).pass_on
+    name = f"deaf-{os.getpid()}.db"
+    Deaf.disk = Disk(Path(folder) / name, pass_on) if folder else Nowhere()
     reactor.adoptStreamPort(listening.fileno(), socket.AF_INET, factory)
     reactor.run()
     print("took", Deaf.taken, flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:3])
+    main(int(sys.argv[1]), *sys.argv[2:4])
