@@ -2,8 +2,9 @@
 
 All scripts of a configuration share one interpreter, as they do there; another
 configuration gets another.  It reaches no file, no process and nothing of this
-program but what `prelude.lua` is lent.  Its memory is bounded, and so is what one call
-may take: LuaJIT would run faster and, once it has compiled a loop, count nothing.
+program but what `sandbox.lua` and the two behind it are lent.  Its memory is bounded,
+and so is what one call may take: LuaJIT would run faster and, once it has compiled a
+loop, count nothing.
 """
 
 from __future__ import annotations
@@ -169,17 +170,17 @@ class LuaLoader:
             return []
         if self._lua is None:
             self._open(script)
-        chunk = self._prelude.confine(_compile(self._library, self._lua, source))
+        chunk = self._scripts.confine(_compile(self._library, self._lua, source))
         explain = partial(self._explain, _chunk_name(source))
         run = Provider(script.name, {INIT: partial(self._call, chunk)}, explain)
         self._script = script
-        self._prelude.begin()
+        self._scripts.begin()
         try:
             run.call(INIT)
         except HookError as error:
             place = f"{source.path}:{error.line}" if error.line else source.path
             raise fault(script, f"{place}: {error.reason}") from None
-        modules = list(self._prelude.take().values())
+        modules = list(self._scripts.take().values())
         if not modules:
             warn(f'script "{script.name}": it registers no module')
         return [self._provider(script.name, each, warn, explain) for each in modules]
@@ -212,7 +213,7 @@ class LuaLoader:
 
     def _explain(self, chunk: str, error: BaseException) -> tuple[int, str]:
         """Where it happened, by the interpreter's own word, and what."""
-        source, line = self._prelude.where()
+        source, line = self._where()
         text = str(error).partition("\nstack traceback:")[0]
         if isinstance(error, self._library.LuaMemoryError):
             text = "not enough memory (memory_limit)"
@@ -238,10 +239,16 @@ class LuaLoader:
             overflow_handler=float,  # numbers of Lua 5.1 are that
             max_memory=_ceiling(script.memory_limit),
         )
-        text = resources("mcmtpush.hooks").joinpath("prelude.lua").read_text("utf-8")
         lent = self._lua.table_from(self._lent(script), recursive=True)
-        self._prelude = self._lua.execute(text, lent, name="=policy")
-        self._call = self._prelude.call
+        environment = self._run("sandbox", lent)
+        self._scripts = self._run("momentum", lent, environment)
+        bound = self._run("bound", lent, environment)
+        self._call, self._where = bound.call, bound.where
+
+    def _run(self, name: str, *lent: object) -> Any:
+        """One of the program's own chunks, which no error is ever placed in."""
+        text = resources("mcmtpush.hooks").joinpath(f"{name}.lua").read_text("utf-8")
+        return self._lua.execute(text, *lent, name="=policy")
 
     def _lent(self, script: ScriptSettings) -> dict[str, object]:
         return {
@@ -286,7 +293,7 @@ def _ceiling(memory_limit: int) -> int | None:
     """What the allocator grants at most, well above what scripts are granted.
 
     A refusal of the allocator is met within Lua only: where the library itself asks
-    for a few bytes, it would end the process.  So the limit is kept by the prelude,
+    for a few bytes, it would end the process.  So the limit is kept by `bound.lua`,
     and this is for single steps that want a great deal.
     """
     return 3 * memory_limit + RESERVE_BYTES if memory_limit else None

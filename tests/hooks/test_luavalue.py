@@ -17,7 +17,7 @@ from tests.support.case import TestCase, readable
 
 KIND = lua51.lua_type
 LUA = lua51.LuaRuntime(unpack_returned_tuples=True, overflow_handler=float)
-# As `prelude.lua` has it, which says why.
+# As `sandbox.lua` has it; `bound.lua` says why.
 LUA.execute("collectgarbage('stop')")
 SAME = LUA.eval("function(value) return value end")
 PUT = LUA.eval("function(view, key, value) view[key] = value end")

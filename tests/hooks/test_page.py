@@ -62,9 +62,10 @@ class PageTests(TestCase):
             self.assertEqual(found, names(view), title)
 
     def test_lua(self) -> None:
-        """What the prelude offers and takes away is what the page says."""
+        """What is offered and taken away is what the page says."""
         section = self.text.partition("\n## Lua\n")[2].partition("\n## ")[0]
-        prelude = (ROOT / "mcmtpush" / "hooks" / "prelude.lua").read_text()
+        own = (ROOT / "mcmtpush" / "hooks").glob("*.lua")
+        offered = "".join(path.read_text() for path in own)
         for name in (
             "io",
             "debug",
@@ -74,11 +75,11 @@ class PageTests(TestCase):
             "dofile",
             "getfenv",
         ):
-            self.assertIn(f"_G.{name}", prelude)
+            self.assertIn(f"_G.{name}", offered)
             self.assertIn(f"`{name}`", section)
-        for name in re.findall(r'\["(msys\.[a-z.]+)"\] =', prelude):
+        for name in re.findall(r'\["(msys\.[a-z.]+)"\] =', offered):
             self.assertIn(f"`{name}`", self.text)
-        for name in re.findall(r"^  (\w+) = lent", prelude, re.MULTILINE):
+        for name in re.findall(r"^  (\w+) = lent", offered, re.MULTILINE):
             self.assertIn(f"`json.{name}", section)
         for option in ("memory_limit", "instruction_limit"):
             self.assertIn(f"| `{option}` |", section)
