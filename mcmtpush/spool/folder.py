@@ -43,6 +43,7 @@ def open_spool(
     lock = lock or lock_spool(folder, mode=mode, pid=pid)
     place = Path(folder)
     try:
+        _require_locked(place, lock)
         _touch(place / DATABASE, mode)
         room = Room(place)
         database = open_database(
@@ -102,6 +103,19 @@ def _may_hold(folder: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def _require_locked(place: Path, lock: SpoolLock) -> None:
+    """Whoever inherited the lock may find another folder there than its parent did."""
+    try:
+        if lock.is_of(place):
+            return
+    except OSError as error:
+        raise SpoolError(f"cannot use the spool folder {place}: {error}") from error
+    raise SpoolError(
+        f"the spool folder {place} was replaced while this program had it locked: "
+        "put the very folder back, or stop the program and start it again"
+    )
 
 
 def _touch(path: Path, mode: int) -> None:

@@ -10,6 +10,7 @@ versions know no other lock.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -25,6 +26,9 @@ PATIENCE_SECONDS = 30.0
 """How long workers that lost their parent are waited for."""
 
 POLL_SECONDS = 0.05
+
+_UNLOCKABLE = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""What file systems say that cannot lock a folder."""
 
 
 class SpoolLock:
@@ -44,6 +48,18 @@ class SpoolLock:
     def copy(self) -> SpoolLock:
         """A descriptor of its own: the lock is given up when all are closed."""
         return SpoolLock(os.dup(self._folder))
+
+    def is_of(self, place: Path) -> bool:
+        """Whether that is still the folder that is locked.  Raises OSError."""
+        return os.path.samestat(os.fstat(self._folder), place.stat())
+
+    def note(self, pid: int) -> None:
+        """Tell whoever finds it taken that this process has it."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate(0)
+            self._file.write(f"{pid}\n")
+            self._file.flush()
 
     def close(self) -> None:
         """Give it up, unless there are copies.  May be called again."""
@@ -76,23 +92,27 @@ def lock_spool(folder: str, *, mode: int, pid: int) -> SpoolLock:
 
 def _lock(place: Path, mode: int, pid: int) -> SpoolLock:
     end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        lock = _lock_what_is_there(place, mode, end)
+        try:
+            # While it was waited for, another folder may have come there.
+            if lock.is_of(place):
+                lock.note(pid)
+                return lock
+        except BaseException:
+            lock.close()
+            raise
+        lock.close()
+
+
+def _lock_what_is_there(place: Path, mode: int, end: float) -> SpoolLock:
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _acquire(descriptor, place, end)
-        file = _lock_file(place, mode, end)
+        return SpoolLock(descriptor, _lock_file(place, mode, end))
     except BaseException:
         os.close(descriptor)
         raise
-    lock = SpoolLock(descriptor, file)
-    try:
-        file.seek(0)
-        file.truncate(0)
-        file.write(f"{pid}\n")
-        file.flush()
-    except BaseException:
-        lock.close()
-        raise
-    return lock
 
 
 def _lock_file(place: Path, mode: int, end: float) -> TextIO:
@@ -119,6 +139,13 @@ def _acquire(descriptor: int, place: Path, end: float) -> None:
             if _lives(_holder(place)) or time.monotonic() > end:
                 raise
             time.sleep(POLL_SECONDS)
+        except OSError as error:
+            if error.errno not in _UNLOCKABLE:
+                raise
+            raise SpoolError(
+                f"the spool {place} cannot be locked ({error.strerror}): "
+                "give spoolbase a folder on a local disk"
+            ) from error
         else:
             return
 

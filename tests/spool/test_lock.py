@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -128,6 +129,51 @@ class LockTests(TestCase):
         self.open()
         self.assertEqual(len(removed), 1)
         self.assertEqual((self.place / "mcmtpush.lock").read_text(), "4711\n")
+
+    def swap(self, name: str) -> None:
+        """Another folder is where the spool was."""
+        self.place.rename(self.place.with_name(name))
+        self.place.mkdir()
+
+    def test_folder_replaced_while_it_is_waited_for(self) -> None:
+        """The folder that is locked is the one that others find, whoever inherits."""
+        store = self.open()
+
+        def swap_once(_: float) -> None:
+            self.swap("elsewhere")
+            store.close()
+
+        held = self.heirs(swap_once)
+        heir = held.copy()
+        self.addCleanup(heir.close)
+        held.close()
+        (self.place / "mcmtpush.lock").unlink()
+        with self.assertRaisesRegex(SpoolError, "in use by process unknown"):
+            self.open()
+
+    def test_folder_replaced_under_an_heir(self) -> None:
+        """A lock that is inherited opens no folder but its own."""
+        held = lock_spool(str(self.place), mode=0o640, pid=4711)
+        self.addCleanup(held.close)
+        self.swap("elsewhere")
+        with self.assertRaisesRegex(SpoolError, f"{self.place} was .*replaced"):
+            open_spool(
+                str(self.place), mode=0o640, force_fsync=False, pid=1, lock=held.copy()
+            )
+        self.assertEqual(list(self.place.iterdir()), [])
+
+    def test_file_system_without_locks(self) -> None:
+        """The refusal says what to do, not what the system calls it."""
+        for code in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+
+            def refuse(_: int, __: int, code: int = code) -> None:
+                raise OSError(code, os.strerror(code))
+
+            self.patch(lock.fcntl, "flock", refuse)
+            with self.assertRaisesRegex(
+                SpoolError, f"{self.place} cannot be locked .*: .*local disk"
+            ):
+                self.open()
 
     def test_closed_twice(self) -> None:
         """Which closes nobody else's descriptor."""
