@@ -16,8 +16,8 @@ from mcmtpush.errors import SpoolError
 from mcmtpush.ports import Clock
 
 
-LOOK_SECONDS: Final = 5.0
-"""How often the folder is looked at, and an order under way."""
+LOOK_SECONDS: Final = 1.0
+"""How often the folder is looked at, and an order under way: somebody is waiting."""
 
 log = Logger()
 

@@ -56,9 +56,10 @@ class _Count:
 
 @define(eq=False)
 class _Line:
-    """Who waits, in the order in which they came."""
+    """Who waits, in the order in which they came; all of them for `server` as well."""
 
     places: Places
+    server: _Count
     waiting: dict[Share, None] = field(factory=dict)
 
     def enter(self, share: Share) -> None:
@@ -80,11 +81,9 @@ class _Line:
         """Keep places for those who wait, as far as there are any for them."""
         tried: dict[Share, str] = {}
         while len(tried) < TRIES:
-            taken = set(tried.values())
-            fit = [share for share in self.waiting if share.may_have_one(taken)]
-            if not fit:
+            share = self._next(set(tried.values()))
+            if share is None:
                 return
-            share = min(fit, key=_used)
             refusal = self.places.wait(share.needs)
             if refusal is None:
                 share.keep()
@@ -94,6 +93,18 @@ class _Line:
                 tried[share] = refusal
         for share in tried:  # the next time it is the others' turn
             self.waiting[share] = self.waiting.pop(share)
+
+    def _next(self, taken: Collection[str]) -> Share | None:
+        """Whoever has least, of those who may have one the first that came."""
+        found = None
+        if self.server.full or self.server.name in taken:
+            return None
+        for share in self.waiting:
+            if (found is None or share.used < found.used) and share.may_have_one(taken):
+                found = share
+                if not share.used:  # the usual case: there are thousands of others
+                    break
+        return found
 
 
 @define(eq=False)
@@ -187,10 +198,6 @@ class Share:
             self._yield_one()
 
 
-def _used(share: Share) -> int:
-    return share.used
-
-
 class Limits:
     """The limits of the whole process; `server` is how many there may be in all.
 
@@ -201,7 +208,7 @@ class Limits:
         self._places = OwnPlaces() if places is None else places
         self._server = _Count("server", server)
         self._others: WeakValueDictionary[Hashable, _Count] = WeakValueDictionary()
-        self._line = _Line(self._places)
+        self._line = _Line(self._places, self._server)
         self._places.watch(self)
 
     @property

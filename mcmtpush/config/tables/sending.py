@@ -369,7 +369,11 @@ RETRYING: tuple[Option, ...] = (
         SENDING,
         used=True,
         choices=("auto", "none"),
-        max_retries=("auto", "Retries before giving up: a number, auto or none."),
+        max_retries=(
+            "auto",
+            "Retries before giving up: a number; auto, as fit into message_expiration; "
+            + "none, only age counts. 0 makes the first failure the last.",
+        ),
     ),
     *rows(
         "bool",
