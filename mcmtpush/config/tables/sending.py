@@ -371,8 +371,7 @@ RETRYING: tuple[Option, ...] = (
         choices=("auto", "none"),
         max_retries=(
             "auto",
-            "Retries before giving up: a number; auto, as fit into message_expiration; "
-            + "none, only age counts. 0 makes the first failure the last.",
+            "Retries before giving up: a number, auto (as fit into the age), or none.",
         ),
     ),
     *rows(
