@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import Event
-from h2.exceptions import StreamClosedError, StreamIDTooLowError
+from h2.exceptions import ProtocolError, StreamClosedError, StreamIDTooLowError
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamInputs
 
@@ -70,6 +70,8 @@ class Connection(H2Connection):
         machine.process_input(StreamInputs.SEND_HEADERS)
         if end:
             machine.process_input(StreamInputs.SEND_END_STREAM)
+        elif machine.trailers_sent:
+            raise ProtocolError("an answer has begun, and what follows does not end it")
         block = self.encoder.encode(headers)
         return header_frames(stream, block, end=end, limit=self.max_outbound_frame_size)
 

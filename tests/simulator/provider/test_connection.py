@@ -160,6 +160,15 @@ class JudgementTests(TestCase):
                 side.take((what, 1))
                 self.assertEqual(side.take(headers), goes_on)
 
+    def test_a_second_answer(self) -> None:
+        """What follows the first headers is the end, or nothing."""
+        for connection in (Connection(Http2()), a_package(Http2())):
+            side = Side(connection)
+            request = a_frame(HEADERS, ENDS, 1, write_plain(REQUEST))
+            side.take(BEGINNING + request)
+            self.assertTrue(side.take(("answer", 1)))
+            self.assertFalse(side.take(("answer", 1)))
+
 
 class AnswerTests(TestCase):
     def setUp(self) -> None:
