@@ -24,6 +24,9 @@ def shorten(transport: Any) -> bool:
     What the system does not take, a broken connection included, goes the
     transport's way, which also keeps the order: nothing passes what waits there.
     """
+    # A wrapper, such as TLS, lends what is below it and would be left out.
+    if "socket" not in getattr(transport, "__dict__", {}):
+        return False
     if not all(hasattr(transport, name) for name in _NEEDED):
         return False
     transport.write = _straight(transport, transport.write, transport.socket.send)

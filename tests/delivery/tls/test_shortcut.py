@@ -7,8 +7,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from mcmtpush.delivery.tls.shortcut import restore, shorten
 from tests.support.case import TestCase, readable
@@ -109,6 +111,13 @@ class ShortenTests(TestCase):
         self.assertFalse(shorten(transport))
         transport.write(b"x")
         self.assertEqual(transport.value(), b"x")
+
+    def test_wrapper(self) -> None:
+        """What would write past a wrapper is not let in: TLS would be left out."""
+        wrapper: Any = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
+        wrapper.makeConnection(self.transport)
+        self.assertFalse(shorten(wrapper))
+        self.assertNotIn("write", vars(wrapper))
 
     @readable
     @given(st.lists(st.one_of(st.integers(1, 30_000), st.just(0)), max_size=20))
