@@ -2,6 +2,10 @@
 
 A file that was removed while it is open can be read and written as ever, and is gone
 once it is closed: all that was answered 250 with it.
+
+So it is with the index of the log.  Others that write, `dead replay` among them,
+make another one when it is missing and write over what is in the log, since neither
+side knows of the other.
 """
 
 from __future__ import annotations
@@ -21,16 +25,20 @@ Identity = tuple[int, int]
 
 
 class Presence:
-    """Of the database at `path` and of its log.  Make it when the database is open."""
+    """Of the database at `path`, its log and the index of that.
+
+    Make it when the database is open.
+    """
 
     def __init__(
         self, path: Path, seconds: Callable[[], float] = time.monotonic
     ) -> None:
         self._path = path
         self._seconds = seconds
+        names = (f"{path.name}{suffix}" for suffix in ("", "-wal", "-shm"))
         self._files = {
             each: identity
-            for each in (path, path.with_name(f"{path.name}-wal"))
+            for each in map(path.with_name, names)
             if (identity := _identity(each)) is not None
         }
         self._missing: Path | None = None

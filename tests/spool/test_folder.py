@@ -114,7 +114,7 @@ class OpenSpoolTests(TestCase):
     def test_files_removed_while_open(self) -> None:
         """Nothing is stored where the next start would not find it."""
         self.patch(presence, "INTERVAL_SECONDS", 0.0)
-        for name in ("mcmtpush.db", "mcmtpush.db-wal"):
+        for name in ("mcmtpush.db", "mcmtpush.db-wal", "mcmtpush.db-shm"):
             store = self.open()
             store.apply([insert_of(a_submission(), store.first_row)])
             (self.place / name).rename(self.place / "elsewhere")

@@ -13,7 +13,7 @@ from tests.support.case import TestCase
 
 
 class PresenceTests(TestCase):
-    """A database and its log, looked at once a second."""
+    """A database with its log and its index, looked at once a second."""
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
@@ -34,8 +34,8 @@ class PresenceTests(TestCase):
 
     def test_removed(self) -> None:
         """Each is missed by name, once a look is due, and until it is put back."""
-        for name in (self.path.name, f"{self.path.name}-wal"):
-            path = self.path.with_name(name)
+        for suffix in ("", "-wal", "-shm"):
+            path = self.path.with_name(f"{self.path.name}{suffix}")
             self.presence.require()
             path.rename(path.with_name("elsewhere"))
             self.presence.require()
