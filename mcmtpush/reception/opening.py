@@ -61,16 +61,28 @@ def _endpoint(reactor: Any, settings: ListenSettings) -> IStreamServerEndpoint:
     return tcp(reactor, settings.port, backlog, settings.host)
 
 
+_FREE_PORT: Final = 1024
+
+
 def cannot_listen(settings: ListenSettings, error: object) -> ConfigError:
-    """Why an address cannot be had."""
+    """Why an address cannot be had, and what to do."""
     why = getattr(error, "strerror", None) or str(error)
     return ConfigError(
-        f"cannot listen: {why}; is another program using this address?"
-        if "in use" in why
-        else f"cannot listen: {why}",
-        settings.address,
-        option="listen",
+        f"cannot listen: {why}{_hint(settings, why)}", settings.address, option="listen"
     )
+
+
+def _hint(settings: ListenSettings, why: str) -> str:
+    """What may help."""
+    if "in use" in why:
+        return "; is another program using this address?"
+    if "Permission" in why and 0 < (settings.port or 0) < _FREE_PORT:
+        return (
+            f"; ports below {_FREE_PORT} are for root and for programs with "
+            "CAP_NET_BIND_SERVICE, as conf/mcmtpush.service gives it, and with --uid "
+            "twistd is root no more"
+        )
+    return ""
 
 
 def _listen_on_every_ipv6(

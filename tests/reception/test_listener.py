@@ -56,6 +56,7 @@ class Reactor(MemoryReactorClock):
     """A reactor whose ports are seen to close, and which can refuse one."""
 
     refused = ""
+    error = OSError(98, "Address already in use")
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,9 +67,7 @@ class Reactor(MemoryReactorClock):
     ) -> Any:
         super().listenTCP(port, factory, backlog, interface)
         if interface and interface == self.refused:
-            raise CannotListenError(
-                interface, port, OSError(98, "Address already in use")
-            )
+            raise CannotListenError(interface, port, self.error)
         return Port()
 
     def listenUNIX(self, *arguments: Any, **named: Any) -> Any:  # noqa: N802 - Twisted's name
@@ -141,6 +140,20 @@ class StartTests(TestCase):
             "is another program using this address?",
         )
         self.assertEqual(Port.opened, [])
+
+    def test_not_permitted(self) -> None:
+        """A low port is another matter than a high one."""
+        for port, told in ((25, True), (1023, True), (1024, False)):
+            reactor = Reactor()
+            reactor.refused, reactor.error = (
+                "192.0.2.1",
+                OSError(13, "Permission denied"),
+            )
+            listen = ListenSettings(f"192.0.2.1:{port}", host="192.0.2.1", port=port)
+            failed = Listener(reactor, [(listen, Sessions())]).start()
+            text = str(self.failureResultOf(failed, ConfigError).value)
+            self.assertIn("cannot listen: Permission denied", text)
+            self.assertEqual("conf/mcmtpush.service" in text, told)
 
     def test_broken_preparation(self) -> None:
         """What would make every session fail is found before the socket opens."""
