@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mcmtpush.apns.window import MISNAMED
 from mcmtpush.config.views import LimitSettings, ThrottleSettings
 from mcmtpush.disposition.classify import UNANSWERED
 from mcmtpush.errors import ConfigError
@@ -129,7 +130,7 @@ def is_undecided(record: Record) -> bool:
     """Whether nobody knows if the attempt of this record was taken."""
     if record.native is not None:
         return record.status is not None and record.native.status == 0
-    return record.detail == UNANSWERED
+    return record.detail in {UNANSWERED, MISNAMED.detail}
 
 
 class Conservation(RuleBasedStateMachine):
