@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from mcmtpush.config.views import (
     LoggerSettings,
     Route,
 )
+from mcmtpush.crew import LOOK_SECONDS, SILENT_LOOKS
 from mcmtpush.disposition.schedule import delay_before, retry_limit
+from mcmtpush.drain import SETTLED_SECONDS
 from mcmtpush.errors import ConfigError, MessageRejected
+from mcmtpush.gateway import GOODBYE_SECONDS
 from mcmtpush.judges import JUDGES
 from mcmtpush.reception.address import Address
 from mcmtpush.reception.relay import can_relay, check_relaying
@@ -29,6 +33,7 @@ from tests.support.case import TestCase
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "conf" / "ecelerity.conf"
 PRODUCTION = ROOT / "conf" / "production.conf"
+UNIT = ROOT / "conf" / "mcmtpush.service"
 TLS_FILES = ("apn_key_file", "tls_ca", "tls_certificate", "tls_key")
 
 
@@ -351,3 +356,42 @@ class ProductionTests(ConfCase):
         """It is for real clients: no pretend Apple."""
         self.assertIsNone(self.process.simulator)
         self.assertTrue(self.process.apn_enabled)
+
+
+class UnitTests(ConfCase):
+    """conf/mcmtpush.service, which runs conf/production.conf."""
+
+    path = PRODUCTION
+
+    def setUp(self) -> None:
+        super().setUp()
+        # ExecReload stands twice, as systemd wants it.
+        unit = ConfigParser(interpolation=None, strict=False)
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read_string(UNIT.read_text(encoding="utf-8"))
+        self.unit = unit["Service"]
+
+    def test_it_can_write(self) -> None:
+        """What the configuration writes to is in the folders that are left open."""
+        folders = self.unit["ReadWritePaths"].split()
+        folders.append(f"/var/log/{self.unit['LogsDirectory']}")
+        written = [self.process.spoolbase, *(e.logfile for e in self.process.loggers)]
+        self.assertGreater(len(written), 1)
+        for path in written:
+            inside = [Path(path).is_relative_to(folder) for folder in folders]
+            self.assertTrue(any(inside), path)
+
+    def test_it_can_listen(self) -> None:
+        """A port below 1024, without root, needs this."""
+        self.assertLess(min(each.port for each in self.process.listens), 1024)
+        self.assertEqual(self.unit["User"], "mcmtpush")
+        for name in ("AmbientCapabilities", "CapabilityBoundingSet"):
+            self.assertEqual(self.unit[name], "CAP_NET_BIND_SERVICE")
+
+    def test_it_can_drain(self) -> None:
+        """Workers hear of the end from their parent; nobody is killed before it."""
+        self.assertEqual(self.unit["KillMode"], "mixed")
+        # As docs/explanation/exactness.md has it; binary and HTTP/2 wait for 33 s.
+        longest = GOODBYE_SECONDS + 33 + SETTLED_SECONDS
+        hangs = LOOK_SECONDS * SILENT_LOOKS
+        self.assertGreater(int(self.unit["TimeoutStopSec"]), longest + hangs)
