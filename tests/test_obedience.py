@@ -57,6 +57,17 @@ class ObedienceTests(TestCase):
         self.assertEqual(self.folder.answers, {"1": {"purged": 3}})
         self.assertEqual(len(self.queues.asked), 1)
 
+    def test_soon(self) -> None:
+        """Somebody waits for it: three seconds behind the end are enough."""
+        self.obedience.start()
+        self.clock.advance(0)
+        self.give("1")
+        self.clock.advance(1)
+        self.assertEqual(len(self.queues.asked), 1)
+        self.queues.condemned = 0
+        self.clock.pump([0.5] * 6)
+        self.assertEqual(self.folder.answers, {"1": {"purged": 3}})
+
     def test_one_at_a_time(self) -> None:
         """The next order begins when the last one is answered."""
         self.give("1")
