@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from bench import house, peers
-from bench.pipe import journalled
+from bench.pipe import SESSIONS, journalled
 from bench.reception import Load, contenders, rows, source
-from bench.run import Contender, Figures
+from bench.run import Contender, Figures, figures
 from bench.workers import KEPT, aside, pair, receive
 
 
@@ -26,10 +26,14 @@ PROGRAM = str(Path(__file__).with_name("deaf.py"))
 
 
 @contextmanager
-def keeping(folder: Path, processes: int = 1) -> Iterator[list[house.Process]]:
+def keeping(
+    folder: Path, processes: int = 1, *, apns_port: int = 0
+) -> Iterator[list[house.Process]]:
     """So many on one port, each with its own database in `folder`."""
     port = house.free_port()
     arguments = [sys.executable, PROGRAM, str(port), str(folder)]
+    if apns_port:
+        arguments.append(str(apns_port))
     with contextlib.ExitStack() as stack:
         yield [
             stack.enter_context(house.running(arguments, port, folder))
@@ -51,19 +55,19 @@ kept = partial(rows, pattern="deaf-*.db")
 def passed_on(folder: Path, count: int) -> Figures:
     """Through one to the simulator; its journal counts."""
     message = house.sample(folder)
-    with house.simulator(folder, scheme="apn2") as apns_port:
-        port = house.free_port()
-        arguments = [sys.executable, PROGRAM, str(port), str(folder), str(apns_port)]
-        with house.running(arguments, port, folder) as process:
-            before, began = process.cpu_seconds(), time.monotonic()
-            house.smtp_source(port, message, count=count, sessions=20)
-            journal = journalled(folder)
-            house.wait_until("the journal", lambda: journal.read() >= count)
-            ended = time.monotonic() - began
-            cpu = process.cpu_seconds() - before
+    journal = journalled(folder)
+    with (
+        house.simulator(folder, scheme="apn2") as apns_port,
+        keeping(folder, apns_port=apns_port) as (process,),
+        process.watched() as cost,
+    ):
+        began = time.monotonic()
+        house.smtp_source(process.port, message, count=count, sessions=SESSIONS)
+        house.wait_until("the journal", lambda: journal.read() >= count)
+        seconds = time.monotonic() - began
     house.check("journal lines", journal.read(), count)
     house.check("messages in the database", kept(folder), count)
-    return {"messages/s": count / ended, "cpu us": cpu / count * 1e6}
+    return figures(count, seconds, cost.cpu_seconds)
 
 
 def shared(folder: Path, count: int, *, processes: int, load: Load) -> Figures:

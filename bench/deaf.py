@@ -89,8 +89,8 @@ class Disk:
         self.look()
 
 
-def nowhere(_count: int) -> None:
-    """What is kept stays."""
+def stay(_count: int) -> None:
+    """What is kept is not passed on."""
 
 
 class Deaf(Protocol):
@@ -134,7 +134,7 @@ def main(port: int, folder: str = "", apns_port: str = "") -> None:
     listening.setblocking(False)
     factory = Factory.forProtocol(Deaf)
     factory.noisy = False
-    pass_on = nowhere
+    pass_on = stay
     if apns_port:
         import onward  # noqa: PLC0415 - beside this file
 

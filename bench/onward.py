@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from twisted.internet import reactor, ssl
-from twisted.internet.protocol import ClientFactory, Factory, Protocol
+from twisted.internet.protocol import ClientFactory, Protocol
 
 from mcmtpush.apns.requests import RequestDefaults, build_request
 from mcmtpush.apns.streams import Streams
@@ -61,7 +61,7 @@ def connect(port: int, credentials: Path) -> Onward:
     """To the simulator on this port, with what it made in its folder."""
     onward = Onward()
     factory = ClientFactory.forProtocol(lambda: onward)
-    factory.noisy = Factory.noisy = False
+    factory.noisy = False
     options = ssl.optionsForClientTLS(
         "localhost",
         trustRoot=ssl.Certificate.loadPEM((credentials / "ca.pem").read_bytes()),

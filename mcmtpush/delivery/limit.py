@@ -96,9 +96,9 @@ class _Line:
 
     def _next(self, taken: Collection[str]) -> Share | None:
         """Whoever has least, of those who may have one the first that came."""
-        found = None
         if self.server.full or self.server.name in taken:
             return None
+        found = None
         for share in self.waiting:
             if (found is None or share.used < found.used) and share.may_have_one(taken):
                 found = share

@@ -61,7 +61,7 @@ def _endpoint(reactor: Any, settings: ListenSettings) -> IStreamServerEndpoint:
     return tcp(reactor, settings.port, backlog, settings.host)
 
 
-_FREE_PORT: Final = 1024
+_FIRST_UNPRIVILEGED: Final = 1024
 
 
 def cannot_listen(settings: ListenSettings, error: object) -> ConfigError:
@@ -76,9 +76,9 @@ def _hint(settings: ListenSettings, why: str) -> str:
     """What may help."""
     if "in use" in why:
         return "; is another program using this address?"
-    if "Permission" in why and 0 < (settings.port or 0) < _FREE_PORT:
+    if "Permission" in why and 0 < (settings.port or 0) < _FIRST_UNPRIVILEGED:
         return (
-            f"; ports below {_FREE_PORT} are for root and for programs with "
+            f"; ports below {_FIRST_UNPRIVILEGED} are for root and for programs with "
             "CAP_NET_BIND_SERVICE, as conf/mcmtpush.service gives it, and with --uid "
             "twistd is root no more"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Collection
 from random import Random
 
 from hypothesis import settings
@@ -119,6 +120,24 @@ class LimitsTests(TestCase):
         self.assertEqual(rich.pressed, 1)
         rich.share.give_back()
         self.assertEqual([rich.told, poor.told], [0, 1])
+
+    def test_a_long_line(self) -> None:
+        """Whoever gives a place back does not ask all that wait."""
+        limits, asked = Limits(1), []
+        ask = Share.may_have_one
+
+        def note(share: Share, taken: Collection[str]) -> bool:
+            asked.append(share)
+            return ask(share, taken)
+
+        holder, *waiting = [Lane(limits) for _ in range(100)]
+        holder.take(1)
+        for each in waiting:
+            each.take(1)
+        self.patch(Share, "may_have_one", note)
+        holder.share.give_back()
+        self.assertEqual([each.told for each in waiting], [1] + [0] * 98)
+        self.assertEqual(asked, [waiting[0].share])
 
     def test_passed_over(self) -> None:
         """Who would find another of its limits full is not told."""
